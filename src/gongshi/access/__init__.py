@@ -1,0 +1,1 @@
+"""The one door: rights, decide(), visible(), permit(). No other room writes an authorisation rule."""

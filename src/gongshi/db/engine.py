@@ -1,0 +1,56 @@
+"""Connections. One pool per process; every door opens a unit of work on it and commits once."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from gongshi.db.uow import SYSTEM, Actor, UnitOfWork
+
+
+def async_url(url: str) -> URL:
+    """Any `postgresql://` address as the one SQLAlchemy needs for psycopg 3."""
+    return make_url(url).set(drivername="postgresql+psycopg")
+
+
+def plain_url(url: str) -> str:
+    """The same address for psycopg itself and for other PostgreSQL tools."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+class Database:
+    """The node's database as the application role sees it."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = url
+        self.engine: AsyncEngine = create_async_engine(
+            async_url(url), pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_timeout=5
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def unit(self, actor: Actor = SYSTEM, request_id: str | None = None) -> AsyncIterator[UnitOfWork]:
+        """One transaction: commits at the end of the block, rolls back when it raises."""
+        async with self._sessions() as session:
+            uow = UnitOfWork(session, actor, request_id)
+            async with session.begin():
+                yield uow
+                await uow.committing()
+        await uow.committed()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """A read-only transaction for list and detail pages."""
+        async with self._sessions() as session, session.begin():
+            await session.execute(text("SET TRANSACTION READ ONLY"))
+            yield session
+
+    async def ping(self) -> None:
+        """Raise when the database does not answer."""
+        async with self.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        await self.engine.dispose()

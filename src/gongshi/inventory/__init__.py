@@ -1,0 +1,1 @@
+"""The inventory: filings of the form, their rules and findings, declared against seen."""

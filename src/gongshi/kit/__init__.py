@@ -1,0 +1,1 @@
+"""Small shared pieces without business meaning and without I/O."""

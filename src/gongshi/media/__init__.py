@@ -1,0 +1,1 @@
+"""Media: sessions and streams, the engine contract, the embedded engine, the media agent."""

@@ -1,0 +1,1 @@
+"""The registry: regions, organisations, platforms, poles, cameras and every change to them."""

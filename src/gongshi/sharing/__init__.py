@@ -1,0 +1,1 @@
+"""Sharing: requests, decisions, grants (申请 → 审批 → 授权)."""

@@ -1,0 +1,1 @@
+"""GB/T 28181 over sockets: registrar, peers, channels, invites."""

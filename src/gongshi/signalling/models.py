@@ -1,0 +1,116 @@
+"""Tables of signalling. The registry in memory is the truth for routing; these rows survive a restart."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Identity, Index, LargeBinary, Text, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gongshi.db.base import Base
+
+SIGNALLING = {"schema": "signalling"}
+
+
+class Peer(Base):
+    """A device or lower platform that may register with us (下级设备/平台)."""
+
+    __tablename__ = "peer"
+    __table_args__ = (SIGNALLING,)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    code: Mapped[str] = mapped_column(Text, unique=True)
+    name: Mapped[str] = mapped_column(Text)
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("registry.organisation.id"))
+    platform_id: Mapped[int | None] = mapped_column(ForeignKey("registry.platform.id"))
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    """The digest password, encrypted with the node's key; never shown again."""
+    edition: Mapped[str | None] = mapped_column(Text)
+    """Pinned by an operator: `2016` or `2022`; None: as announced by X-GB-Ver."""
+    media_transport: Mapped[str] = mapped_column(Text, default="udp")
+    """`udp` or `tcp_passive` (we listen)."""
+    charset: Mapped[str | None] = mapped_column(Text)
+    keepalive_interval: Mapped[int] = mapped_column(default=60)
+    keepalive_misses: Mapped[int] = mapped_column(default=3)
+    enabled: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Binding(Base):
+    """Where a peer was last registered from; restored after a restart (design.md §4)."""
+
+    __tablename__ = "binding"
+    __table_args__ = (SIGNALLING,)
+
+    peer_id: Mapped[int] = mapped_column(ForeignKey("signalling.peer.id", ondelete="CASCADE"), primary_key=True)
+    state: Mapped[str] = mapped_column(Text)
+    """`online` or `offline`."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    """Why offline: `expired`, `silent`, `unregistered`, `connection_lost`."""
+    transport: Mapped[str] = mapped_column(Text)
+    remote_host: Mapped[str] = mapped_column(Text)
+    remote_port: Mapped[int]
+    contact: Mapped[str | None] = mapped_column(Text)
+    call_id: Mapped[str | None] = mapped_column(Text)
+    version: Mapped[str | None] = mapped_column(Text)
+    """X-GB-Ver as announced."""
+    user_agent: Mapped[str | None] = mapped_column(Text)
+    registered_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    keepalive_at: Mapped[datetime | None]
+    instance: Mapped[str] = mapped_column(Text)
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class CatalogueRun(Base):
+    """One catalogue query and how complete its answer was (gb28181.md §7.5)."""
+
+    __tablename__ = "catalogue_run"
+    __table_args__ = (Index("ix_catalogue_run_peer", "peer_id", "id"), SIGNALLING)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    peer_id: Mapped[int] = mapped_column(ForeignKey("signalling.peer.id", ondelete="CASCADE"))
+    sn: Mapped[int]
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[datetime | None]
+    declared: Mapped[int | None]
+    """SumNum."""
+    received: Mapped[int] = mapped_column(default=0)
+    packets: Mapped[int] = mapped_column(default=0)
+    state: Mapped[str] = mapped_column(Text)
+    """`running`, `complete`, `partial` or `silent`."""
+    note: Mapped[str | None] = mapped_column(Text)
+
+
+class Channel(Base):
+    """What a peer's catalogue says it has (通道); links to a camera by code."""
+
+    __tablename__ = "channel"
+    __table_args__ = (
+        UniqueConstraint("peer_id", "code"),
+        Index("ix_channel_camera", "camera_id"),
+        Index("ix_channel_code", "code"),
+        SIGNALLING,
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    peer_id: Mapped[int] = mapped_column(ForeignKey("signalling.peer.id", ondelete="CASCADE"))
+    code: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(Text)
+    """`device`, `region`, `system`, `business_group` or `virtual_organisation`."""
+    name: Mapped[str] = mapped_column(Text)
+    manufacturer: Mapped[str | None] = mapped_column(Text)
+    model: Mapped[str | None] = mapped_column(Text)
+    civil_code: Mapped[str | None] = mapped_column(Text)
+    address: Mapped[str | None] = mapped_column(Text)
+    parent: Mapped[str | None] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text)
+    """`on` or `off`."""
+    longitude: Mapped[float | None]
+    latitude: Mapped[float | None]
+    ptz_type: Mapped[int | None]
+    fields: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """Every element of the item as sent, by name."""
+    camera_id: Mapped[int | None] = mapped_column(ForeignKey("registry.camera.id"))
+    first_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    gone_at: Mapped[datetime | None]
