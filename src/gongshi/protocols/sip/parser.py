@@ -210,7 +210,7 @@ class StreamParser:
 
     def _head(self) -> Ping | None:
         buffer = self._buffer
-        if self._scanned == 0 and buffer[:1] in (b"\r", b"\n"):
+        if self._scanned == 0 and buffer and buffer[0] in {13, 10}:
             if buffer.startswith(b"\r\n\r\n"):
                 del buffer[:4]
                 return PING
