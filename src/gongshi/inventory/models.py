@@ -20,7 +20,7 @@ class Filing(Base):
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     organisation_id: Mapped[int] = mapped_column(ForeignKey("registry.organisation.id"))
     state: Mapped[str] = mapped_column(Text)
-    """`checking`, `draft`, `submitted`, `accepting`, `sent_back`, `accepted`, `cancelled`, `failed`."""
+    """`checking`, `checked` (dry run), `draft`, `submitted`, `accepting`, `sent_back`, `accepted`, `cancelled`, `failed`."""
     dry_run: Mapped[bool] = mapped_column(default=False)
     zero_report: Mapped[bool] = mapped_column(default=False)
     """Signed statement that the unit has nothing to report (G-054)."""
@@ -57,6 +57,8 @@ class FilingRow(Base):
     filing_id: Mapped[int] = mapped_column(ForeignKey("inventory.filing.id", ondelete="CASCADE"))
     sheet: Mapped[str] = mapped_column(Text)
     """`platform` or `camera`."""
+    tab: Mapped[str | None] = mapped_column(Text)
+    """The worksheet's name in the file; one table may be spread over several (one per county)."""
     row: Mapped[int]
     """Row number as a person sees it in the file, from 1."""
     raw: Mapped[dict[str, Any]]
@@ -78,6 +80,7 @@ class Finding(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     filing_id: Mapped[int] = mapped_column(ForeignKey("inventory.filing.id", ondelete="CASCADE"))
     sheet: Mapped[str | None] = mapped_column(Text)
+    tab: Mapped[str | None] = mapped_column(Text)
     row: Mapped[int | None]
     column: Mapped[str | None] = mapped_column(Text)
     """Field key, for example `code`."""
