@@ -6,7 +6,8 @@ packets. Audio goes in packs of its own, with the same clock. The byte vectors o
 
 from typing import Final, Literal
 
-VideoCodec = Literal["h264", "h265"]
+from gongshi.protocols.ps.nal import VideoCodec
+
 AudioCodec = Literal["g711a", "g711u", "aac"]
 
 VIDEO_STREAM_TYPES: Final[dict[VideoCodec, int]] = {"h264": 0x1B, "h265": 0x24}
@@ -103,7 +104,7 @@ class PsMuxer:
         self._chunk = chunk
         self._tables = system_header(mux_rate, audio=audio is not None) + stream_map(video, audio)
 
-    def frame(self, annexb: bytes, pts90k: int, key: bool) -> bytes:  # noqa: FBT001 -- agreed with the simulator
+    def frame(self, annexb: bytes, pts90k: int, key: bool) -> bytes:
         """One access unit in Annex B form (with start codes; parameter sets in front of a key frame) as one pack."""
         head = pack_header(pts90k, self._mux_rate)
         if key:

@@ -54,7 +54,7 @@ def parse(data: bytes) -> RtpPacket | None:
     return RtpPacket(sequence, timestamp, ssrc, second & 0x7F, second >= 0x80, data[start:end])
 
 
-def packetize(  # noqa: PLR0913 -- the fields of the header are what they are
+def packetize(
     payload: bytes,
     seq: int,
     timestamp: int,
