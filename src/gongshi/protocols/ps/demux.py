@@ -133,9 +133,7 @@ class PsDemuxer:
                 self._open_ended = False
             if not self._tail:
                 self._give()
-        frames = self._out
-        if frames:
-            self._out = []
+        frames, self._out = self._out, []
         return frames
 
     def lost(self) -> None:
