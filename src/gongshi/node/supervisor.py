@@ -1,0 +1,94 @@
+"""Runs a node's roles as processes of their own; one that dies is restarted alone (design.md §4)."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+ROLES = ("work", "media", "signal", "web")
+"""In starting order; stopped in reverse."""
+_PR_SET_PDEATHSIG = 1
+_STEADY = 30.0
+_MAXIMUM_DELAY = 10.0
+
+
+def _die_with_parent() -> None:
+    """Runs in the child: a killed supervisor must leave no orphan behind."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@dataclass
+class Child:
+    """One supervised process."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    process: asyncio.subprocess.Process | None = None
+    restarts: int = 0
+
+
+class Supervisor:
+    """Starts children, restarts those that end by themselves, stops all on request."""
+
+    def __init__(self) -> None:
+        self.children: dict[str, Child] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stopping = False
+
+    def add_role(self, role: str, configuration: Path) -> None:
+        """Run one role of the node described by that configuration file."""
+        self.add(role, [sys.executable, "-m", "gongshi", "serve", "--role", role, "--config", str(configuration)])
+
+    def add(self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        self.children[name] = Child(name, command, environment or {})
+        self._tasks[name] = asyncio.create_task(self._keep(self.children[name]))
+
+    async def stop(self, grace: float = 10.0) -> None:
+        """End everything in reverse order of starting; what does not end in `grace` seconds is killed."""
+        self._stopping = True
+        for child in reversed(list(self.children.values())):
+            process = child.process
+            if process is None or process.returncode is not None:
+                continue
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), grace)
+            except TimeoutError:
+                log.warning("role.killed", role=child.name)
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _keep(self, child: Child) -> None:
+        delay = 0.2
+        while not self._stopping:
+            started = time.monotonic()
+            child.process = await asyncio.create_subprocess_exec(
+                *child.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                env={**os.environ, **child.environment},
+                preexec_fn=_die_with_parent,
+            )
+            log.info("role.started", role=child.name, pid=child.process.pid)
+            code = await child.process.wait()
+            if self._stopping:
+                return
+            child.restarts += 1
+            log.error("role.died", role=child.name, code=code, restarts=child.restarts)
+            delay = 0.2 if time.monotonic() - started > _STEADY else min(delay * 2, _MAXIMUM_DELAY)
+            await asyncio.sleep(delay)
