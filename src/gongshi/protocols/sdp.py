@@ -251,8 +251,9 @@ def _attribute_line(name: str, value: str) -> str:
 
 
 class _Reader:
-    """Walks the lines once. Unknown lines are ignored, unreadable addresses and attributes too; numbers that decide
-    where media goes are not.
+    """Walks the lines once.
+
+    Unknown lines are ignored, unreadable addresses and attributes too; numbers that decide where media goes are not.
     """
 
     def __init__(self, body: bytes) -> None:

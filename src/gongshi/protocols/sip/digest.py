@@ -245,7 +245,7 @@ class NonceIssuer:
         if not -1.0 <= age <= self._lifetime:
             return NonceState.STALE
         generation = int(now // self._lifetime)
-        if generation != self._generation:
+        if generation > self._generation:
             self._used_before = self._used if generation == self._generation + 1 else set()
             self._used, self._generation = set(), generation
         if prefix in self._used or prefix in self._used_before:

@@ -61,9 +61,10 @@ class Via:
         return host or self.host, int(port) if port and port.isascii() and port.isdigit() and len(port) < 6 else None
 
     def with_source(self, host: str, port: int) -> "Via":
-        """The same hop marked with where it really came from. `rport` is filled whether or not it was asked for:
+        """The same hop marked with where it really came from.
 
-        a peer that does not know it ignores it, and behind NAT it is the only truth.
+        `rport` is filled whether or not it was asked for: a peer that does not know it ignores it, and behind NAT it
+        is the only truth.
         """
         return replace(self, parameters={**self.parameters, "rport": str(port), "received": host})
 

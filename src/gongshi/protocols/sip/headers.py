@@ -13,7 +13,7 @@ _NAMES = (
     "Content-Type CSeq Date Event Expires From Max-Forwards Min-Expires Monitor-User-Identity Note Proxy-Authenticate "
     "Proxy-Authorization Reason Record-Route Refer-To Require Retry-After Route Server Subject Subscription-State "
     "Supported To Unsupported User-Agent Via Warning WWW-Authenticate X-GB-Ver X-PreferredPath X-RoutePath"
-).split()
+)
 _COMPACT = {
     "a": "Accept-Contact",
     "c": "Content-Type",
@@ -32,7 +32,7 @@ _COMPACT = {
 }
 _ALIASES = _COMPACT | {"expire": "Expires", "user_agent": "User-Agent"}
 """Compact forms, and the misprint `Expire` of GB/T 28181 subscriptions (gb28181.md §14)."""
-_CANONICAL = {name.lower(): name for name in _NAMES} | _ALIASES
+_CANONICAL = {name.lower(): name for name in _NAMES.split()} | _ALIASES
 _TOKEN = frozenset("!#$%&'*+-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ^_`abcdefghijklmnopqrstuvwxyz|~")
 
 
@@ -64,7 +64,7 @@ class Headers:
     def canonical_items(cls, items: list[tuple[str, str]]) -> "Headers":
         """Take over a list whose names are canonical already (the parser's path)."""
         made = cls.__new__(cls)
-        made._items = items
+        made._items = items  # noqa: SLF001 -- an alternative constructor of this very class
         return made
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
