@@ -41,11 +41,15 @@ Reach = Literal["all", "own", "self", "area", "over", "authority"]
 """
 
 _BUSINESS: Final = (AGENCY_CONTACT, COUNTY_OFFICE, LEADING_OFFICE, DATA_BUREAU, POLICE_OFFICER, VIEWER)
-_FILERS: Final[dict[str, Reach]] = {
-    role: "own" for role in (AGENCY_CONTACT, COUNTY_OFFICE, DATA_BUREAU, POLICE_OFFICER)
-}
-_EVERYONE: Final[dict[str, Reach]] = dict.fromkeys(ROLES, "all")
-_REQUESTERS: Final[dict[str, Reach]] = dict.fromkeys((AGENCY_CONTACT, COUNTY_OFFICE), "own")
+
+
+def _by(reach: Reach, *roles: str) -> dict[str, Reach]:
+    return dict.fromkeys(roles, reach)
+
+
+_EVERYONE: Final = _by("all", *ROLES)
+_FILERS: Final = _by("own", AGENCY_CONTACT, COUNTY_OFFICE, DATA_BUREAU, POLICE_OFFICER)
+_REQUESTERS: Final = _by("own", AGENCY_CONTACT, COUNTY_OFFICE)
 
 TABLE: Final[dict[str, dict[str, Reach]]] = {
     # identity: three administrators apart; which accounts each may touch is identity.roles.MAY_GIVE
@@ -77,7 +81,7 @@ TABLE: Final[dict[str, dict[str, Reach]]] = {
     "registry.camera.change": {AGENCY_CONTACT: "own", COUNTY_OFFICE: "own", POLICE_OFFICER: "own"},
     "registry.statistics.see": _EVERYONE,
     # inventory: an organisation files for itself, the leading-group office of its city accepts
-    "inventory.form.get": dict.fromkeys((*_BUSINESS, AUDITOR), "all"),
+    "inventory.form.get": _by("all", *_BUSINESS, AUDITOR),
     "inventory.filing.see": _FILERS | {LEADING_OFFICE: "area", AUDITOR: "all"},
     "inventory.filing.create": _FILERS,
     "inventory.filing.submit": _FILERS,
@@ -99,7 +103,7 @@ TABLE: Final[dict[str, dict[str, Reach]]] = {
     "signalling.peer.query": {SYSTEM_ADMIN: "all", POLICE_OFFICER: "area", AGENCY_CONTACT: "own"},
     # sharing (G-033): a department asks, the data bureau is consulted, police decides
     "sharing.vocabulary.see": _EVERYONE,
-    "sharing.request.see": dict.fromkeys((AGENCY_CONTACT, COUNTY_OFFICE, VIEWER), "own")
+    "sharing.request.see": _by("own", AGENCY_CONTACT, COUNTY_OFFICE, VIEWER)
     | {DATA_BUREAU: "area", POLICE_OFFICER: "area", LEADING_OFFICE: "area", AUDITOR: "all"},
     "sharing.request.create": _REQUESTERS,
     "sharing.request.change": _REQUESTERS,
@@ -108,13 +112,13 @@ TABLE: Final[dict[str, dict[str, Reach]]] = {
     "sharing.request.decide": {DATA_BUREAU: "authority", POLICE_OFFICER: "authority"},
     "sharing.request.consult": {DATA_BUREAU: "authority"},
     "sharing.request.approve": {POLICE_OFFICER: "authority"},
-    "sharing.grant.see": dict.fromkeys((AGENCY_CONTACT, COUNTY_OFFICE, VIEWER), "own")
+    "sharing.grant.see": _by("own", AGENCY_CONTACT, COUNTY_OFFICE, VIEWER)
     | {DATA_BUREAU: "area", POLICE_OFFICER: "area", LEADING_OFFICE: "area", AUDITOR: "all"},
     "sharing.grant.revoke": {POLICE_OFFICER: "authority", AGENCY_CONTACT: "own", COUNTY_OFFICE: "own"},
     # media: whether this person may watch this camera is access.decide; auditors read the register of sessions
-    "media.session.open": dict.fromkeys(_BUSINESS, "all"),
-    "media.session.see": dict.fromkeys(_BUSINESS, "self") | {AUDITOR: "all"},
-    "media.session.close": dict.fromkeys(_BUSINESS, "self"),
+    "media.session.open": _by("all", *_BUSINESS),
+    "media.session.see": _by("self", *_BUSINESS) | {AUDITOR: "all"},
+    "media.session.close": _by("self", *_BUSINESS),
     "media.stream.see": {SYSTEM_ADMIN: "all", POLICE_OFFICER: "area", AUDITOR: "all"},
     # audit: who works with cameras does not read the log, and reading it is logged
     "audit.entry.see": {AUDITOR: "all", AUDIT_ADMIN: "all"},
@@ -142,6 +146,9 @@ class Thing:
     """Account that made it."""
 
 
+_YES: Final = Text("可以", "Allowed")
+
+
 @dataclass(frozen=True, slots=True)
 class Permit:
     """The answer of `permit`."""
@@ -149,7 +156,7 @@ class Permit:
     allowed: bool
     known: bool = True
     """Whether the subject may know that the object exists; when not, the answer is "not found"."""
-    reason: Text = Text("可以", "Allowed")
+    reason: Text = _YES
 
 
 _NO_ROLE = Permit(False, True, Text("您的角色没有此项权限", "Your role does not have this permission"))
