@@ -13,6 +13,11 @@ from gongshi.protocols.manscdp.envelope import Envelope, build
 Kind = Literal["region", "system", "group", "organisation", "device", "unknown"]
 Event = Literal["ON", "OFF", "VLOST", "DEFECT", "ADD", "DEL", "UPDATE"]
 
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 _EVENTS: dict[str, Event] = {e.upper(): e for e in ("ON", "OFF", "VLOST", "DEFECT", "ADD", "DEL", "UPDATE")}
 _ONLINE = {
     "ON": True,
@@ -31,94 +36,24 @@ _ONLINE = {
 }
 """What is said where ON or OFF belongs (§7.2, S-15, Q-22). VLOST and DEFECT are faults of something that is there."""
 
-_ITEM_FIELDS_2016 = [
-    "DeviceID",
-    "Name",
-    "Manufacturer",
-    "Model",
-    "Owner",
-    "CivilCode",
-    "Block",
-    "Address",
-    "Parental",
-    "ParentID",
-    "SafetyWay",
-    "RegisterWay",
-    "CertNum",
-    "Certifiable",
-    "ErrCode",
-    "EndTime",
-    "Secrecy",
-    "IPAddress",
-    "Port",
-    "Password",
-    "Status",
-    "Longitude",
-    "Latitude",
-]
-_ITEM_FIELDS_2022 = [
-    "DeviceID",
-    "Name",
-    "Manufacturer",
-    "Model",
-    "CivilCode",
-    "Block",
-    "Address",
-    "Parental",
-    "ParentID",
-    "RegisterWay",
-    "SecurityLevelCode",
-    "Secrecy",
-    "IPAddress",
-    "Port",
-    "Password",
-    "Status",
-    "Longitude",
-    "Latitude",
-    "BusinessGroupID",
-]
-_INFO_FIELDS_2016 = [
-    "PTZType",
-    "PositionType",
-    "RoomType",
-    "UseType",
-    "SupplyLightType",
-    "DirectionType",
-    "Resolution",
-    "BusinessGroupID",
-    "DownloadSpeed",
-    "SVCSpaceSupportMode",
-    "SVCTimeSupportMode",
-]
-_INFO_FIELDS_2022 = [
-    "PTZType",
-    "PhotoelectricImagingType",
-    "CapturePositionType",
-    "RoomType",
-    "SupplyLightType",
-    "DirectionType",
-    "Resolution",
-    "StreamNumberList",
-    "DownloadSpeed",
-    "SVCSpaceSupportMode",
-    "SVCTimeSupportMode",
-    "SSVCRatioSupportList",
-    "MobileDeviceType",
-    "HorizontalFieldAngle",
-    "VerticalFieldAngle",
-    "MaxViewDistance",
-    "GrassrootsCode",
-    "PointType",
-    "PointCommonName",
-    "MAC",
-    "FunctionType",
-    "EncodeType",
-    "InstallTime",
-    "ManagementUnit",
-    "ContactInfo",
-    "RecordSaveDays",
-    "IndustrialClassification",
-]
+_ITEM_FIELDS_2016 = _words(
+    "DeviceID Name Manufacturer Model Owner CivilCode Block Address Parental ParentID SafetyWay RegisterWay "
+    "CertNum Certifiable ErrCode EndTime Secrecy IPAddress Port Password Status Longitude Latitude"
+)
+_ITEM_FIELDS_2022 = _words(
+    "DeviceID Name Manufacturer Model CivilCode Block Address Parental ParentID RegisterWay SecurityLevelCode "
+    "Secrecy IPAddress Port Password Status Longitude Latitude BusinessGroupID"
+)
+_INFO_FIELDS_2016 = _words(
+    "PTZType PositionType RoomType UseType SupplyLightType DirectionType Resolution BusinessGroupID DownloadSpeed "
+    "SVCSpaceSupportMode SVCTimeSupportMode"
+)
+_INFO_FIELDS_2022 = _words(
+    "PTZType PhotoelectricImagingType CapturePositionType RoomType SupplyLightType DirectionType Resolution "
+    "StreamNumberList DownloadSpeed SVCSpaceSupportMode SVCTimeSupportMode SSVCRatioSupportList MobileDeviceType "
+    "HorizontalFieldAngle VerticalFieldAngle MaxViewDistance GrassrootsCode PointType PointCommonName MAC "
+    "FunctionType EncodeType InstallTime ManagementUnit ContactInfo RecordSaveDays IndustrialClassification"
+)
 _CANONICAL = {
     name.lower(): name
     for name in (*_ITEM_FIELDS_2016, *_ITEM_FIELDS_2022, *_INFO_FIELDS_2016, *_INFO_FIELDS_2022, "Event")

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from gongshi.protocols.errors import LocalProtocolError, RemoteProtocolError
 
 _URI = re.compile(
-    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):)?(?:(?P<user>[^@<>\s]*)@)?"
-    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:;?<>@\[\],]+)(?::(?P<port>[0-9]{1,6}))?"
-    r"(?P<params>;[^?<>\s]*)?(?:\?(?P<headers>[^\s<>]*))?"
+    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):)?(?:(?P<user>[^@<>\"\s\0]*)@)?"
+    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:;?<>@\[\],\"\0]+)(?::(?P<port>[0-9]{1,6}))?"
+    r"(?P<params>;[^?<>\"\s\0]*)?(?:\?(?P<headers>[^\s<>\"\0]*))?"
 )
 _UNSAFE = re.compile(r"[\s<>\"\0]")
 _PARAMETER = re.compile(r"\s*([^=;,\"\s]+)\s*(?:=\s*(\"(?:[^\"\\]|\\.)*\"|[^;,\"]*))?\s*")
