@@ -1,0 +1,1 @@
+"""The embedded media engine: worker processes in pure Python and the client that runs them (design.md §7)."""
