@@ -26,3 +26,10 @@ class Objects:
 
     async def delete(self, name: str) -> None:
         await obstore.delete_async(self._store, name)
+
+    async def names(self, prefix: str) -> list[str]:
+        """The names below a prefix that ends in a slash, in alphabetical order."""
+        found: list[str] = []
+        async for batch in obstore.list(self._store, prefix):  # pyright: ignore[reportUnknownMemberType] -- an overload for Arrow is untyped
+            found.extend(item["path"] for item in batch)
+        return sorted(found)
