@@ -1,10 +1,11 @@
 """The demo node and the web development server side by side; when one ends, or on Ctrl-C, both end.
 
-Arguments go to `gongshi demo`.
+Arguments go to `gongshi demo`. GONGSHI_WEB__PORT moves the node, and the pages follow.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -13,15 +14,19 @@ import time
 import bootstrap
 
 GRACE_SECONDS = 20
+PAGES = "http://localhost:5173,http://127.0.0.1:5173"
 
 
 def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    gongshi = str(bootstrap.VENV / "bin" / "gongshi")
-    programs = [subprocess.Popen([gongshi, "demo", *arguments], cwd=bootstrap.ROOT, env=bootstrap.environment())]
+    port = os.environ.get("GONGSHI_WEB__PORT", "8080")
+    # The pages come from the development server, and media from the workers' own ports: tell both who is who.
+    env = bootstrap.environment({"GONGSHI_URL": f"http://127.0.0.1:{port}", "GONGSHI_WEB__ORIGINS": PAGES})
+    gongshi = [str(bootstrap.VENV / "bin" / "gongshi"), "demo", "--port", port, *arguments]
+    programs = [subprocess.Popen(gongshi, cwd=bootstrap.ROOT, env=env)]
     if bootstrap.has_web():
         npm = ["npm", "run", "dev"]
-        programs.append(subprocess.Popen(npm, cwd=bootstrap.WEB, env=bootstrap.environment()))
+        programs.append(subprocess.Popen(npm, cwd=bootstrap.WEB, env=env))
     try:
         while all(program.poll() is None for program in programs):
             time.sleep(0.2)

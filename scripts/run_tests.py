@@ -22,6 +22,9 @@ import bootstrap
 ROOT, BIN = bootstrap.ROOT, bootstrap.VENV / "bin"
 CLOSING = re.compile(r"^=+ .*\b(passed|failed|errors?|no tests ran)\b.* in [\d.]+s.*=+$")
 
+# What a browser would fetch from elsewhere while it shows a page of the documentation; plain links are fine.
+FOREIGN = re.compile(r"""<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)=["']?((?:https?:)?//[^"' >]+)""")
+
 
 class Failed(Exception):
     """A stage did not hold; the text is the command that repeats it."""
@@ -119,7 +122,11 @@ def pytest(folder: str) -> Callable[[], str]:
 def docs() -> str:
     call(BIN / "python", "scripts/clauses.py", "--check")
     call(BIN / "mkdocs", "build", "--strict", "--quiet", "--site-dir", "site")
-    return ""
+    pages = sorted((ROOT / "site").rglob("*.html"))
+    loads = [f"{page.relative_to(ROOT)}: {found[1]}" for page in pages for found in FOREIGN.finditer(page.read_text())]
+    if loads:
+        raise Failed("make docs; these pages load from the internet: " + "; ".join(loads))
+    return f"{len(pages)} pages"
 
 
 def wheel() -> str:
