@@ -30,6 +30,7 @@ WEB_DIST = ROOT / "src" / "gongshi" / "web_dist"
 REQUIREMENTS = ROOT / "requirements"
 UV = TOOLS / "bin" / "uv"
 NODE_MINIMUM = (20, 19)
+CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 class Stop(Exception):
@@ -56,7 +57,16 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     if node is not None:
         path.append(str(node))
     env["PATH"] = os.pathsep.join([*path, env.get("PATH", os.defpath)])
-    env |= {"PYTHONUTF8": "1", "UV_PYTHON_DOWNLOADS": "never", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    env |= {
+        "PYTHONUTF8": "1",
+        "NO_MKDOCS_2_WARNING": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
+    if CERTIFICATES.exists():
+        # In a closed network the mirror's authority is known to the system, not to what uv and Node carry along.
+        env.setdefault("UV_SYSTEM_CERTS", "true")
+        env.setdefault("NODE_EXTRA_CA_CERTS", str(CERTIFICATES))
     return env | dict(extra or {})
 
 
