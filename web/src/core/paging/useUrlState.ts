@@ -1,0 +1,34 @@
+import { computed, type WritableComputedRef } from "vue"
+import { useRoute, useRouter } from "vue-router"
+
+/** Keeps a page's state in its address, so that a link shows the same view. */
+export function useUrlState() {
+  const route = useRoute()
+  const router = useRouter()
+
+  function get(name: string): string {
+    const value = route.query[name]
+    return typeof value === "string" ? value : ""
+  }
+
+  function set(changes: Record<string, string | null>): void {
+    const query: Record<string, string> = {}
+    for (const [name, value] of Object.entries(route.query)) if (typeof value === "string") query[name] = value
+    for (const [name, value] of Object.entries(changes)) {
+      if (value === null || value === "") delete query[name]
+      else query[name] = value
+    }
+    void router.replace({ query })
+  }
+
+  function field(name: string, fallback = ""): WritableComputedRef<string> {
+    return computed({
+      get: () => get(name) || fallback,
+      set: (value) => {
+        set({ [name]: value === fallback ? null : value })
+      },
+    })
+  }
+
+  return { get, set, field }
+}

@@ -1,0 +1,67 @@
+import type Mpegts from "mpegts.js"
+import type { StartTransport, Transport, TransportHooks } from "./types"
+
+let library: Promise<typeof Mpegts> | null = null
+
+export function loadFlv(): Promise<typeof Mpegts> {
+  library ??= import("mpegts.js").then((module) => {
+    module.default.LoggingControl.enableAll = false
+    return module.default
+  })
+  return library
+}
+
+/** HTTP-FLV through Media Source Extensions. */
+export async function flvStarter(): Promise<StartTransport | null> {
+  const mpegts = await loadFlv()
+  if (!mpegts.isSupported()) return null
+  return (video: HTMLVideoElement, url: string, hooks: TransportHooks): Transport => {
+    const player = mpegts.createPlayer(
+      { type: "flv", url, isLive: true, hasAudio: false, cors: true, withCredentials: false },
+      {
+        enableWorker: false,
+        enableStashBuffer: false,
+        lazyLoad: false,
+        autoCleanupSourceBuffer: true,
+        autoCleanupMaxBackwardDuration: 12,
+        autoCleanupMinBackwardDuration: 6,
+        liveBufferLatencyChasing: true,
+        liveBufferLatencyMaxLatency: 1.6,
+        liveBufferLatencyMinRemain: 0.3,
+        fixAudioTimestampGap: false,
+      },
+    )
+    let received = 0
+    let stopped = false
+    player.on(mpegts.Events.STATISTICS_INFO, (info: { totalBytes?: number }) => {
+      received = info.totalBytes ?? received
+    })
+    player.on(mpegts.Events.MEDIA_INFO, (info: { videoCodec?: string }) => {
+      if (info.videoCodec) hooks.onCodec(info.videoCodec)
+      hooks.onData()
+    })
+    player.on(mpegts.Events.LOADING_COMPLETE, () => {
+      if (!stopped) hooks.onFailure({ kind: "closed" })
+    })
+    player.on(mpegts.Events.ERROR, (type: string, detail: string, info?: { code?: number; msg?: string }) => {
+      if (stopped) return
+      if (type === mpegts.ErrorTypes.NETWORK_ERROR) {
+        hooks.onFailure({ kind: "closed", detail, ...(info?.code === undefined ? {} : { status: info.code }) })
+      } else {
+        const text = `${detail} ${info?.msg ?? ""}`
+        const codec = detail === mpegts.ErrorDetails.MEDIA_CODEC_UNSUPPORTED || /addSourceBuffer|unsupported/i.test(text)
+        hooks.onFailure({ kind: codec ? "codec" : "media", detail: text.trim() })
+      }
+    })
+    player.attachMediaElement(video)
+    player.load()
+    return {
+      name: "flv",
+      bytes: () => received,
+      stop: () => {
+        stopped = true
+        player.destroy()
+      },
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import { defineStore } from "pinia"
+import { computed, ref } from "vue"
+import type { Me } from "@/core/api/types"
+import { closeEvents, openEvents } from "@/core/events/stream"
+import { http } from "@/core/request/http"
+import { ApiProblem } from "@/core/request/problem"
+import { queryClient } from "@/core/request/query"
+
+/** Who I am and for which unit; the server stays the judge of what I may do. */
+export const useMe = defineStore("me", () => {
+  const me = ref<Me | null>(null)
+  const asked = ref(false)
+
+  const signedIn = computed(() => me.value !== null)
+  const unitName = computed(() => me.value?.organisation.name ?? "")
+
+  /** True when one of the names is among my permissions. */
+  function can(...names: string[]): boolean {
+    const mine = me.value?.permissions ?? []
+    return names.some((name) => mine.includes(name))
+  }
+
+  function hasRole(...roles: string[]): boolean {
+    const mine = me.value?.roles ?? []
+    return roles.some((role) => mine.includes(role))
+  }
+
+  async function load(): Promise<void> {
+    try {
+      me.value = await http.get<Me>("/me")
+      if (!me.value.must_change) openEvents()
+    } catch (error) {
+      if (!(error instanceof ApiProblem) || error.status !== 401) throw error
+      me.value = null
+    } finally {
+      asked.value = true
+    }
+  }
+
+  async function login(username: string, password: string): Promise<void> {
+    await http.post("/login", { username, password })
+    queryClient.clear()
+    await load()
+  }
+
+  function forget(): void {
+    me.value = null
+    closeEvents()
+    queryClient.clear()
+  }
+
+  async function logout(): Promise<void> {
+    await http.post("/logout").catch(() => undefined)
+    forget()
+  }
+
+  async function changePassword(old: string, next: string): Promise<void> {
+    await http.post("/me/password", { old, new: next })
+    await load()
+  }
+
+  return { me, asked, signedIn, unitName, can, hasRole, load, login, logout, forget, changePassword }
+})
