@@ -1,5 +1,6 @@
 """Two languages, both first class: every text a person may read exists in zh-CN and en."""
 
+import json
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,19 @@ class Text:
 
     def format(self, **values: object) -> "Text":
         return Text(self.zh.format(**values), self.en.format(**values))
+
+    def packed(self) -> str:
+        """Both languages in one string, for a column that holds a sentence people will read."""
+        return json.dumps({"zh": self.zh, "en": self.en}, ensure_ascii=False)
+
+    @classmethod
+    def unpacked(cls, stored: str) -> "Text":
+        """Read what `packed` wrote; any other string stands for itself in both languages."""
+        try:
+            value = json.loads(stored)
+            return cls(str(value["zh"]), str(value["en"]))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return cls(stored, stored)
 
 
 def language_of(accept_language: str | None) -> Lang:
