@@ -82,13 +82,13 @@ TABLE: Final[dict[str, dict[str, Reach]]] = {
     "registry.statistics.see": _EVERYONE,
     # inventory: an organisation files for itself, the leading-group office of its city accepts
     "inventory.form.get": _by("all", *_BUSINESS, AUDITOR),
-    "inventory.filing.see": _FILERS | {LEADING_OFFICE: "area", AUDITOR: "all"},
+    "inventory.filing.see": _FILERS | _by("area", LEADING_OFFICE) | _by("all", AUDITOR),
     "inventory.filing.create": _FILERS,
     "inventory.filing.submit": _FILERS,
     "inventory.filing.cancel": _FILERS,
     "inventory.filing.accept": {LEADING_OFFICE: "over"},
     "inventory.finding.waive": {LEADING_OFFICE: "over"},
-    "inventory.reconciliation.see": _FILERS | {LEADING_OFFICE: "area", AUDITOR: "all"},
+    "inventory.reconciliation.see": _FILERS | _by("area", LEADING_OFFICE) | _by("all", AUDITOR),
     # signalling
     "signalling.peer.see": {
         SYSTEM_ADMIN: "all",
@@ -104,7 +104,8 @@ TABLE: Final[dict[str, dict[str, Reach]]] = {
     # sharing (G-033): a department asks, the data bureau is consulted, police decides
     "sharing.vocabulary.see": _EVERYONE,
     "sharing.request.see": _by("own", AGENCY_CONTACT, COUNTY_OFFICE, VIEWER)
-    | {DATA_BUREAU: "area", POLICE_OFFICER: "area", LEADING_OFFICE: "area", AUDITOR: "all"},
+    | _by("area", DATA_BUREAU, POLICE_OFFICER, LEADING_OFFICE)
+    | _by("all", AUDITOR),
     "sharing.request.create": _REQUESTERS,
     "sharing.request.change": _REQUESTERS,
     "sharing.request.submit": _REQUESTERS,
@@ -113,11 +114,12 @@ TABLE: Final[dict[str, dict[str, Reach]]] = {
     "sharing.request.consult": {DATA_BUREAU: "authority"},
     "sharing.request.approve": {POLICE_OFFICER: "authority"},
     "sharing.grant.see": _by("own", AGENCY_CONTACT, COUNTY_OFFICE, VIEWER)
-    | {DATA_BUREAU: "area", POLICE_OFFICER: "area", LEADING_OFFICE: "area", AUDITOR: "all"},
+    | _by("area", DATA_BUREAU, POLICE_OFFICER, LEADING_OFFICE)
+    | _by("all", AUDITOR),
     "sharing.grant.revoke": {POLICE_OFFICER: "authority", AGENCY_CONTACT: "own", COUNTY_OFFICE: "own"},
     # media: whether this person may watch this camera is access.decide; auditors read the register of sessions
     "media.session.open": _by("all", *_BUSINESS),
-    "media.session.see": _by("self", *_BUSINESS) | {AUDITOR: "all"},
+    "media.session.see": _by("self", *_BUSINESS) | _by("all", AUDITOR),
     "media.session.close": _by("self", *_BUSINESS),
     "media.stream.see": {SYSTEM_ADMIN: "all", POLICE_OFFICER: "area", AUDITOR: "all"},
     # audit: who works with cameras does not read the log, and reading it is logged
@@ -195,7 +197,7 @@ def permit(subject: Subject, permission: str, thing: Thing | None = None) -> Per
         return _NO_ROLE if _sees(subject, permission, thing) else _UNKNOWN
     if thing is None:
         return _ALLOWED
-    wanted = {reaches[role] for role in subject.roles & reaches.keys()}
+    wanted: set[Reach] = {reaches[role] for role in subject.roles & reaches.keys()}
     if any(_reaches(reach, subject, thing) for reach in wanted):
         return _ALLOWED
     if not _sees(subject, permission, thing):
