@@ -59,7 +59,7 @@ def call(*command: str | Path, cwd: Path = ROOT) -> str:
             if CLOSING.match(line.strip()):
                 closing = line.strip().strip("= ")
     if process.returncode:
-        place = "" if cwd == ROOT else f"cd {cwd.relative_to(ROOT)} && "
+        place = f"cd {cwd.relative_to(ROOT)} && " if cwd != ROOT and cwd.is_relative_to(ROOT) else ""
         raise Failed(place + " ".join(words))
     return closing
 
@@ -181,7 +181,7 @@ def run_stage(name: str) -> Result:
         return Result(name, "FAILED", time.monotonic() - start, f"repeat with: {failed}")
     except bootstrap.Stop as stop:
         print(f"✗ {stop}", file=sys.stderr)
-        return Result(name, "FAILED", time.monotonic() - start, str(stop).partition("\n")[0])
+        return Result(name, "FAILED", time.monotonic() - start, " ".join(str(stop).split()))
 
 
 def main(names: list[str]) -> int:
