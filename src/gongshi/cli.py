@@ -30,7 +30,9 @@ app.add_typer(simulate_app, name="simulate")
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", "-c", envvar="GONGSHI_CONFIG", help="Configuration file 配置文件 (default ./gongshi.toml)"),
+    typer.Option(
+        "--config", "-c", envvar="GONGSHI_CONFIG", help="Configuration file 配置文件 (default ./gongshi.toml)"
+    ),
 ]
 
 
@@ -50,7 +52,7 @@ def main() -> None:
         raise SystemExit(130) from None
 
 
-def _version(value: bool) -> None:  # noqa: FBT001 -- typer's callback shape
+def _version(value: bool) -> None:
     if value:
         typer.echo(f"gongshi {__version__}")
         raise typer.Exit
@@ -58,7 +60,7 @@ def _version(value: bool) -> None:  # noqa: FBT001 -- typer's callback shape
 
 @app.callback()
 def _root(
-    version: Annotated[  # noqa: ARG001 -- handled by its callback
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version 显示版本")
     ] = False,
 ) -> None:
@@ -70,7 +72,7 @@ def init(
     data: Annotated[Path, typer.Option(help="Data directory 数据目录")] = Path("./data"),
     config: ConfigOption = None,
 ) -> None:
-    """Write a configuration with fresh secrets. 生成配置与密钥"""
+    """生成配置与密钥 · Write a configuration with fresh secrets."""
     from gongshi.config import load
     from gongshi.node.initialise import write_configuration
 
@@ -87,7 +89,7 @@ def serve(
         Literal["web", "signal", "media", "work"] | None, typer.Option(help="Run one role only 只运行一个角色")
     ] = None,
 ) -> None:
-    """Run the node. 启动节点"""
+    """启动节点 · Run the node."""
     from gongshi.node import roles
     from gongshi.node import serve as node
 
@@ -100,7 +102,7 @@ def serve(
 
 
 @app.command()
-def demo(  # noqa: PLR0913 -- the options that design.md §10 fixes
+def demo(
     data: Annotated[Path, typer.Option(help="Data directory 数据目录")] = Path("./.demo"),
     ready_file: Annotated[Path | None, typer.Option(help="Written when everything answers 就绪后写入")] = None,
     port: Annotated[int | None, typer.Option(help="Web port 网页端口")] = None,
@@ -109,7 +111,7 @@ def demo(  # noqa: PLR0913 -- the options that design.md §10 fixes
     headless: Annotated[bool, typer.Option(help="No hints for a person 不打印使用提示")] = False,
     fresh: Annotated[bool, typer.Option(help="Start over 清空后重新开始")] = False,
 ) -> None:
-    """A sample city with simulated cameras. 示例城市"""
+    """示例城市 · A sample city with simulated cameras."""
     from gongshi.node import demo as room
 
     room.run(data, ready_file, port=port, sip_port=sip_port, headless=headless, fresh=fresh, lang=language())
@@ -117,7 +119,7 @@ def demo(  # noqa: PLR0913 -- the options that design.md §10 fixes
 
 @app.command()
 def doctor(config: ConfigOption = None) -> None:
-    """Check this machine and the configuration. 体检"""
+    """体检 · Check this machine and the configuration."""
     from gongshi.node import doctor as room
 
     runtime, _ = _runtime(config)
@@ -126,7 +128,7 @@ def doctor(config: ConfigOption = None) -> None:
 
 @app.command()
 def openapi() -> None:
-    """Print the OpenAPI description. 输出接口描述"""
+    """输出接口描述 · Print the OpenAPI description."""
     from gongshi.node.app import describe
 
     typer.echo(json.dumps(describe(), ensure_ascii=False, indent=1, sort_keys=True))
@@ -138,14 +140,14 @@ def database_url(
     *,
     owner: Annotated[bool, typer.Option(help="Of the owning role 属主角色")] = False,
 ) -> None:
-    """Print the database's address, password included. 数据库地址（含口令）"""
+    """数据库地址（含口令） · Print the database's address, password included."""
     runtime, _ = _runtime(config)
     typer.echo(runtime.owner_url if owner else runtime.database_url)
 
 
 @database_app.command("migrate")
 def database_migrate(config: ConfigOption = None) -> None:
-    """Bring the database to this release. 升级数据库结构"""
+    """升级数据库结构 · Bring the database to this release."""
     from gongshi.node.migrate import pending
     from gongshi.node.serve import prepared_database
 

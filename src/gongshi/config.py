@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 
 from gongshi.kit.errors import FieldError, Invalid
 from gongshi.kit.i18n import Text
@@ -166,7 +167,7 @@ def load(file: Path | None, environment: Mapping[str, str] | None = None) -> Set
     except ValidationError as error:
         raise _readable(error, file) from None
     first, last = settings.rtp_range()
-    if not 1024 <= first < last <= 65535:  # noqa: PLR2004 -- the range of unprivileged ports
+    if not 1024 <= first < last <= 65535:
         raise Invalid(
             Text(
                 f"media.rtp_ports = {settings.media.rtp_ports}：应为 1024-65535 之间从小到大的端口范围",
@@ -184,12 +185,13 @@ def _override(values: dict[str, Any], environment: Mapping[str, str]) -> None:
         path = name.removeprefix("GONGSHI_").lower().split("__")
         if path == ["data"]:
             values["data"] = value
-        elif len(path) == 2 and path[0] in Settings.model_fields:  # noqa: PLR2004 -- section and key
+        elif len(path) == 2 and path[0] in Settings.model_fields:
             section = values.setdefault(path[0], {})
-            field = type(getattr(Settings, path[0], None) or Settings.model_fields[path[0]].default).model_fields.get(
-                path[1]
+            model = Settings.model_fields[path[0]].annotation
+            known: Mapping[str, FieldInfo] = (
+                model.model_fields if model is not None and issubclass(model, Section) else {}
             )
-            many = field is not None and str(field.annotation).startswith("list")
+            many = path[1] in known and str(known[path[1]].annotation).startswith("list")
             section[path[1]] = [v.strip() for v in value.split(",") if v.strip()] if many else value
 
 

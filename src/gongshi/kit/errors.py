@@ -47,9 +47,7 @@ class Problem(Exception):
             "detail": self.detail.pick(lang),
         }
         if self.errors:
-            body["errors"] = [
-                {"field": e.field, "code": e.code, "message": e.message.pick(lang)} for e in self.errors
-            ]
+            body["errors"] = [{"field": e.field, "code": e.code, "message": e.message.pick(lang)} for e in self.errors]
         return body
 
 

@@ -22,14 +22,10 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
     return event
 
 
-def configure(
-    level: str = "info", style: Literal["auto", "console", "json"] = "auto", **bound: str
-) -> None:
+def configure(level: str = "info", style: Literal["auto", "console", "json"] = "auto", **bound: str) -> None:
     """Set up structlog and the standard library's logging for this process; `bound` goes on every line."""
     console = style == "console" or (style == "auto" and sys.stderr.isatty())
-    renderer = (
-        structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(ensure_ascii=False)
-    )
+    renderer = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer(ensure_ascii=False)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

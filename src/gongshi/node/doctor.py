@@ -84,7 +84,9 @@ def _permissions(directory: Path) -> Iterator[Check]:
         if mode & 0o077:
             yield Check(
                 "error",
-                Text(f"密钥文件 {file} 可被他人读取：chmod 600 {file}", f"{file} can be read by others: chmod 600 {file}"),
+                Text(
+                    f"密钥文件 {file} 可被他人读取：chmod 600 {file}", f"{file} can be read by others: chmod 600 {file}"
+                ),
             )
 
 
@@ -132,7 +134,7 @@ def _ports(runtime: Runtime) -> Iterator[Check]:
                 yield Check("ok", Text(f"{key} {host}:{port} 可用", f"{key} {host}:{port} is free"))
 
 
-def _role(role: str, up: bool) -> Check:  # noqa: FBT001 -- a plain state
+def _role(role: str, up: bool) -> Check:
     name = ROLE_NAMES[role]
     if up:
         return Check("ok", Text(f"{name.zh}正常", f"The {name.en} answers"))

@@ -55,7 +55,8 @@ def write_configuration(file: Path, settings: Settings) -> None:
     """Write the settings as a commented file (mode 0600); an existing file is never overwritten."""
     if file.exists():
         raise Conflict(
-            Text(f"{file} 已存在，未做任何改动", f"{file} exists already; nothing was changed"), code="already_initialised"
+            Text(f"{file} 已存在，未做任何改动", f"{file} exists already; nothing was changed"),
+            code="already_initialised",
         )
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)

@@ -93,7 +93,7 @@ class RpcServer:
         try:
             handler = self._handlers.get(str(call.get("method")))
             if handler is None:
-                raise Unavailable(Text("没有这个内部调用", "There is no such internal call"), code="no_such_call")  # noqa: TRY301 -- answered like any other problem
+                raise Unavailable(Text("没有这个内部调用", "There is no such internal call"), code="no_such_call")
             answer["result"] = await handler(**call.get("params", {}))
         except Problem as problem:
             answer["error"] = problem_line(problem)
@@ -121,7 +121,7 @@ class RpcClient:
         self._reading: asyncio.Task[None] | None = None
         self._connecting = asyncio.Lock()
 
-    async def call(self, method: str, *, timeout: float = 10.0, **params: Any) -> Any:  # noqa: ASYNC109 -- part of the call's contract
+    async def call(self, method: str, *, timeout: float = 10.0, **params: Any) -> Any:
         """The answer, or a `Problem`: the other side's own, or `unavailable` when it is not there."""
         try:
             async with asyncio.timeout(timeout):

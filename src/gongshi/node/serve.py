@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import structlog
@@ -29,7 +29,7 @@ def stop_event() -> asyncio.Event:
 
 
 @contextlib.contextmanager
-def prepared_database(runtime: Runtime) -> Iterator[None]:
+def prepared_database(runtime: Runtime) -> Generator[None]:
     """The database, started when it is ours and migrated in any case; stopped again at the end."""
     if runtime.embedded is not None:
         runtime.embedded.start()
@@ -42,7 +42,7 @@ def prepared_database(runtime: Runtime) -> Iterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def running_roles(runtime: Runtime, configuration: Path) -> AsyncIterator[Supervisor]:
+async def running_roles(runtime: Runtime, configuration: Path) -> AsyncGenerator[Supervisor]:
     """All roles on this machine, ready when the block begins."""
     supervisor = Supervisor()
     try:

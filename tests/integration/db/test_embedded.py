@@ -8,9 +8,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg
 import pytest
@@ -19,7 +19,11 @@ from gongshi.db import embedded
 from gongshi.db.embedded import APPLICATION, DatabaseFailure, EmbeddedPostgres, packaged
 from gongshi.node.migrate import migrate
 
-Usage = namedtuple("Usage", "total used free")
+
+class Usage(NamedTuple):
+    total: int
+    used: int
+    free: int
 
 
 @pytest.fixture
@@ -108,7 +112,7 @@ def test_as_an_ordinary_user_it_stays_in_the_data_directory(
     postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The checkout may lie in a directory closed to others; the copy root made for its own server is open to all.
-    reachable = postgres._binaries()  # noqa: SLF001 -- where that copy is
+    reachable = postgres._binaries()
     monkeypatch.setattr(embedded, "packaged", lambda: reachable)
     base = Path(tempfile.mkdtemp(prefix="gongshi-ordinary-"))
     base.chmod(0o755)
@@ -206,9 +210,6 @@ def test_the_application_may_not_change_or_delete_entries(postgres: EmbeddedPost
 def test_two_nodes_may_migrate_at_once(node: EmbeddedPostgres) -> None:
     node.start()
     code = "import sys; from gongshi.node.migrate import migrate; migrate(sys.argv[1], sys.argv[2])"
-    running = [
-        subprocess.Popen([sys.executable, "-c", code, node.owner_url, APPLICATION])
-        for _ in range(2)
-    ]
+    running = [subprocess.Popen([sys.executable, "-c", code, node.owner_url, APPLICATION]) for _ in range(2)]
     assert [child.wait(60) for child in running] == [0, 0]
     migrate(node.owner_url, APPLICATION)

@@ -34,10 +34,14 @@ async def test_a_reader_sees_what_commits_after_it_connected(database: Database)
 async def test_an_event_of_a_failed_change_is_never_seen(database: Database) -> None:
     stream = EventStream(database.url, beat=0.1)
     await stream.connect()
-    with pytest.raises(LookupError):
+
+    async def fail() -> None:
         async with database.unit() as uow:
             await emit(uow, "test.thing.failed")
             raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
     async with database.unit() as uow:
         await emit(uow, "test.thing.kept")
     assert [e.name for e in await collect(stream, 1)] == ["test.thing.kept"]

@@ -29,7 +29,7 @@ HANDLERS = {"double": double, "refuse": refuse, "break_down": break_down}
 
 
 @pytest.fixture
-async def pair(tmp_path: Path):  # noqa: ANN201 -- yields (server path, client)
+async def pair(tmp_path: Path):
     server = RpcServer(tmp_path / "r.sock", HANDLERS)
     await server.start()
     client = RpcClient(tmp_path / "r.sock", Text("测试", "test"))

@@ -1,5 +1,7 @@
 """The small shared pieces."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,10 +45,8 @@ def test_a_cursor_comes_back_as_it_was(number: int, word: str) -> None:
 @given(st.text())
 def test_any_other_cursor_is_refused(text: str) -> None:
     """Any input decodes or raises BadRequest, never anything else."""
-    try:
+    with contextlib.suppress(BadRequest):
         decode_cursor(text, (int, str))
-    except BadRequest as problem:
-        assert problem.code == "bad_cursor"
 
 
 def test_ids_sort_by_time_and_differ() -> None:

@@ -5,7 +5,6 @@ Revision 0002, after 0001.
 
 import sqlalchemy as sa
 from alembic import op
-
 from sqlalchemy.dialects import postgresql
 
 revision = "0002"
