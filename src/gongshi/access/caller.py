@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import State
 
@@ -40,7 +40,7 @@ class CallerContext:
         self.request = request
         self.login = login
         self.request_id = request_id(request)
-        self.lang = language(request)
+        self.lang: Lang = language(request)
         self.address = request.client.host if request.client else None
         self._subject = None if login is None else subject_of(login)
         self.denied: tuple[str, Thing | None] | None = None
@@ -194,6 +194,9 @@ async def _caller(request: Request) -> CallerContext:
 
 
 Caller = Annotated[CallerContext, Depends(_caller)]
+
+ObjectId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+"""A path parameter that names a row by its number; what no row can have is refused before the database is asked."""
 
 
 def etag(version: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from gongshi.access import permissions
@@ -18,6 +18,7 @@ from gongshi.access.caller import (
     COOKIE,
     Caller,
     CallerContext,
+    ObjectId,
     check_version,
     etag,
     identify,
@@ -25,7 +26,7 @@ from gongshi.access.caller import (
     request_id,
 )
 from gongshi.access.permissions import PERMISSIONS, PUBLIC, SIGNED_IN, Thing
-from gongshi.kit.errors import Forbidden, Problem, Unavailable
+from gongshi.kit.errors import BadRequest, Forbidden, Problem, Unavailable
 from gongshi.kit.i18n import Text
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Caller",
     "CallerContext",
     "Door",
+    "ObjectId",
     "Thing",
     "UndeclaredRouteError",
     "check_routes",
@@ -120,6 +122,15 @@ class DoorRoute(APIRoute):
                     Text("数据库暂不可用，请稍后重试", "The database does not answer at the moment; try again shortly"),
                     code="database_unavailable",
                     headers={"Retry-After": "5"},
+                ) from error
+            except (DataError, UnicodeEncodeError) as error:
+                # A zero byte, half a surrogate pair or a number no column holds: the caller's doing, not ours.
+                raise BadRequest(
+                    Text(
+                        "请求中有数据库无法表示的字符或数值",
+                        "The request holds a character or a number that the database cannot represent",
+                    ),
+                    code="unstorable",
                 ) from error
             response.headers.setdefault("X-Request-Id", caller.request_id)
             return response
