@@ -69,6 +69,8 @@ class Form:
     rows: dict[Sheet, list[Row]] = field(default_factory=lambda: {"platform": [], "camera": []})
     present: set[Sheet] = field(default_factory=set[Sheet])
     """Tables whose heading was found."""
+    absent: dict[Sheet, frozenset[str]] = field(default_factory=dict[Sheet, frozenset[str]])
+    """Mandatory columns that no heading of the table had."""
     notes: list[FormNote] = field(default_factory=list[FormNote])
 
     def data(self, sheet: Sheet) -> list[Row]:
@@ -102,6 +104,8 @@ class _Reader:
     def finish(self) -> None:
         """Say which columns and tables were not found."""
         for (tab, sheet), absent in self._absent.items():
+            known = self._form.absent.get(sheet)
+            self._form.absent[sheet] = frozenset(absent) if known is None else known & absent
             if absent:
                 labels = [f.label for f in TABLES[sheet].fields if f.key in absent]
                 detail = Text("、".join(f"“{label.zh}”" for label in labels), ", ".join(label.en for label in labels))
@@ -159,7 +163,7 @@ class _Reader:
             key = _LABELS.get(squeeze(text))
             if key and position + 1 < len(columns):
                 value = row.cells[columns[position + 1]].strip()
-                if squeeze(value) not in _LABELS:
+                if value and squeeze(value) not in _LABELS:
                     self._form.head.setdefault(key, value[:200])
 
     def _row(self, heading: _Heading, grid: Grid, row: GridRow) -> bool:
