@@ -189,7 +189,7 @@ def _override(values: dict[str, Any], environment: Mapping[str, str]) -> None:
             section = values.setdefault(path[0], {})
             model = Settings.model_fields[path[0]].annotation
             known: Mapping[str, FieldInfo] = (
-                model.model_fields if model is not None and issubclass(model, Section) else {}
+                model.model_fields if isinstance(model, type) and issubclass(model, Section) else {}
             )
             many = path[1] in known and str(known[path[1]].annotation).startswith("list")
             section[path[1]] = [v.strip() for v in value.split(",") if v.strip()] if many else value

@@ -128,6 +128,10 @@ class EmbeddedPostgres:
     def pid(self) -> int | None:
         return self._process.pid if self._process and self._process.poll() is None else None
 
+    @property
+    def running(self) -> bool:
+        return self.pid is not None
+
     def start(self) -> None:
         """Create, upgrade or recover the cluster as needed and start it.
 

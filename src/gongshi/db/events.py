@@ -8,7 +8,7 @@ running, so that a slow writer can never slip in behind the cursor.
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -100,7 +100,7 @@ class EventStream:
         # Everything below the oldest running transaction is settled; what runs now is read when it commits.
         self._cursor = ((row["xid"] if row else 1) - 1, 2**62)
 
-    async def read(self) -> AsyncIterator[list[Event]]:
+    async def read(self) -> AsyncGenerator[list[Event]]:
         if self._connection is None:
             await self.connect()
         connection = self._connection

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,7 +55,7 @@ def test_a_killed_server_recovers(node: EmbeddedPostgres) -> None:
     assert node.pid is not None
     os.kill(node.pid, signal.SIGKILL)
     deadline = time.monotonic() + 10
-    while node.pid is not None and time.monotonic() < deadline:
+    while node.running and time.monotonic() < deadline:
         time.sleep(0.02)
     node.start()
     assert one(node.owner_url, "SELECT n FROM kept") == 7
@@ -67,7 +67,8 @@ def test_a_server_that_outlived_its_node_is_taken_over(tmp_path: Path) -> None:
         first.start()
         old = first.pid
         second.start()
-        assert second.pid not in {None, old}
+        assert second.pid is not None
+        assert second.pid != old
         assert one(second.url, "SELECT 1") == 1
     finally:
         second.stop()
@@ -173,17 +174,14 @@ def test_a_full_disk_is_said_before_anything_is_written(
 
 
 def test_a_failed_first_start_leaves_no_half_cluster(node: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = subprocess.run
+    real = EmbeddedPostgres._run
 
-    def failing(arguments: list[str], **options: object) -> object:
-        if str(arguments[0]).endswith("initdb"):
-            target = Path(next(a for a in arguments if a.startswith("--pgdata=")).removeprefix("--pgdata="))
-            (target / "PG_VERSION").write_text("18\n")
-            return subprocess.CompletedProcess(arguments, 1, "", "no space left on device")
-        return real(arguments, **options)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType] -- passed through
+    def failing(server: EmbeddedPostgres, arguments: Sequence[str | Path], *, cwd: Path | None = None) -> None:
+        (server.cluster / "PG_VERSION").write_text("18\n")
+        real(server, ["/bin/sh", "-c", "echo no space left on device >&2; exit 1"], cwd=cwd)
 
     with monkeypatch.context() as patch:
-        patch.setattr(subprocess, "run", failing)
+        patch.setattr(EmbeddedPostgres, "_run", failing)
         with pytest.raises(DatabaseFailure, match="no space left"):
             node.start()
     node.start()
