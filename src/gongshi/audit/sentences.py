@@ -77,7 +77,8 @@ _OUTCOMES = {
 }
 
 
-def _detail(entry: Mapping[str, Any]) -> dict[str, Any]:
+def detail_of(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry's detail as an object; empty when someone has put anything else there."""
     try:
         value: Any = json.loads(entry["detail"] or "{}")
     except (ValueError, RecursionError):
@@ -168,7 +169,7 @@ def sentence(entry: Mapping[str, Any]) -> Text:
     template = _PLAIN.get(action)
     if template is None:
         return Text(f"{who.zh} 于 {time_text} 执行 {action}", f"{who.en} at {time_text}: {action}")
-    pieces = _pieces(entry, _detail(entry))
+    pieces = _pieces(entry, detail_of(entry))
     zh = template.zh.format(**{key: value.zh for key, value in pieces.items()})
     en = template.en.format(**{key: value.en for key, value in pieces.items()})
     return Text(f"{who.zh} 于 {time_text} {zh}", f"{who.en} at {time_text} {en}")
