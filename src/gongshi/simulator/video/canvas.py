@@ -10,17 +10,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Bytes2D = NDArray[np.uint8]
+Floats = NDArray[np.floating]
 
 
-def _luma(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
+def _luma(rgb: Floats) -> Floats:
     return rgb[..., 0] * 0.2126 + rgb[..., 1] * 0.7152 + rgb[..., 2] * 0.0722
 
 
-def _to_bytes(plane: NDArray[np.float32]) -> Bytes2D:
+def _to_bytes(plane: Floats) -> Bytes2D:
     return np.clip(plane + 0.5, 0, 255).astype(np.uint8)
 
 
-def _halve(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+def _halve(plane: Floats) -> Floats:
     """Average 2x2 blocks; the plane must have even sides."""
     return (plane[0::2, 0::2] + plane[1::2, 0::2] + plane[0::2, 1::2] + plane[1::2, 1::2]) * np.float32(0.25)
 

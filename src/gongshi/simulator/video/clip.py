@@ -53,7 +53,7 @@ class EncodedFrame:
 
 def daylight_at(moment: datetime) -> Daylight:
     """Day from six to six on a Beijing clock."""
-    return "day" if 6 <= moment.hour < 18 else "night"  # noqa: PLR2004 -- hours
+    return "day" if 6 <= moment.hour < 18 else "night"
 
 
 class Clip:
@@ -92,8 +92,19 @@ class Clip:
                 self._pending[index] = future
             return future
 
+    def warm(self, moment: datetime) -> "Future[list[OpenFrame]]":
+        """Have the group made that a viewer would need now, with low priority."""
+        return self.request(first_group(moment, self))
+
+    def kept(self, index: int) -> bool:
+        """Whether a group is in memory or on disk."""
+        return self._groups[index] is not None or self._path(index).exists()
+
+    def _path(self, index: int) -> Path:
+        return self._studio.cache / f"{self._name}-{index}.{self.look.codec}"
+
     def _make(self, index: int) -> list[OpenFrame]:
-        path = self._studio.cache / f"{self._name}-{index}.{self.look.codec}"
+        path = self._path(index)
         group: list[OpenFrame] | None = None
         if units := _load(path):
             with suppress(ValueError, IndexError):
@@ -234,6 +245,12 @@ def _prune(cache: Path, limit: int) -> None:
         total -= size
 
 
+def first_group(moment: datetime, clip: Clip) -> int:
+    """Where to begin: at the group of this time of day, or the next that is there already."""
+    index = int(moment.timestamp()) // GROUP_SECONDS % GROUPS
+    return next((n % GROUPS for n in range(index, index + GROUPS) if clip.kept(n % GROUPS)), index)
+
+
 class Feed:
     """One running picture of a camera: access units in order, the clock always right. Used from one thread."""
 
@@ -250,8 +267,7 @@ class Feed:
 
     def prepare(self, moment: datetime) -> "list[Future[object]]":
         """Start making what the first picture needs; `frame` may be called when all of these are done."""
-        index = int(moment.timestamp()) // GROUP_SECONDS % GROUPS
-        available = next((n % GROUPS for n in range(index, index + GROUPS) if self._clip.ready(n % GROUPS)), index)
+        available = first_group(moment, self._clip)
         self._index = (available - 1) % GROUPS
         second = moment.replace(microsecond=0)
         self._want(second)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from threading import Lock
-from typing import Protocol, cast
+from typing import Protocol, SupportsBytes, cast
 
 import av
 import numpy as np
@@ -73,13 +73,19 @@ def _open(codec: str, width: int, height: int, fps: int, options: dict[str, str]
     return context
 
 
+def _encode(context: VideoCodecContext, frame: av.VideoFrame | None) -> list[bytes]:
+    # PyAV's stubs leave the packets' buffer type open; all that is wanted of a packet is its bytes.
+    packets = cast("list[SupportsBytes]", context.encode(frame))  # pyright: ignore[reportUnknownMemberType] -- as said
+    return [bytes(packet) for packet in packets]
+
+
 def _run(context: VideoCodecContext, pictures: Iterable[Picture], fps: int) -> list[bytes]:
     units: list[bytes] = []
     for index, picture in enumerate(pictures):
         frame = av.VideoFrame.from_numpy_buffer(picture.data, format="yuv420p")
         frame.pts, frame.time_base = index * TICKS // fps, context.time_base
-        units.extend(bytes(packet) for packet in context.encode(frame))
-    units.extend(bytes(packet) for packet in context.encode(None))
+        units += _encode(context, frame)
+    units += _encode(context, None)
     return units
 
 
@@ -96,7 +102,7 @@ class _TopEncoder:
             frame = av.VideoFrame.from_numpy_buffer(picture.data, format="yuv420p")
             self._count += 1
             frame.pts, frame.time_base = self._count * TICKS, self._context.time_base
-            return b"".join(bytes(packet) for packet in self._context.encode(frame))
+            return b"".join(_encode(self._context, frame))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from PIL import ImageFont
+from PIL import Image, ImageDraw, ImageFont
 from pypinyin import lazy_pinyin
 
 Origin = Literal["configured", "packaged", "system", "pinyin"]
@@ -28,10 +28,26 @@ _SYSTEM_DIRECTORIES = (
     Path("/System/Library/Fonts"),
     Path("C:/Windows/Fonts"),
 )
-_SYSTEM_NAMES = ("NotoSansCJK-Bold", "NotoSansCJK", "NotoSerifCJK", "NotoSansSC", "wqy-", "SourceHan", "PingFang",
-                 "simsun", "msyh", "unifont", "uming", "ukai")
+_SYSTEM_NAMES = (
+    "NotoSansCJK-Bold",
+    "NotoSansCJK",
+    "NotoSerifCJK",
+    "NotoSansSC",
+    "wqy-",
+    "SourceHan",
+    "PingFang",
+    "simsun",
+    "msyh",
+    "unifont",
+    "uming",
+    "ukai",
+)
 _SIMPLIFIED_FACE = 2
 """In the Noto CJK collections the third face has the simplified Chinese forms."""
+
+
+class FontError(ValueError):
+    """The configured font cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +75,7 @@ class Typeface:
         """The text as this typeface can show it."""
         if self.path is not None:
             return text
-        parts = lazy_pinyin(text, errors=lambda run: [run])
+        parts = lazy_pinyin(text)
         return " ".join(part.capitalize() for part in parts).encode("ascii", "replace").decode()
 
 
@@ -83,14 +99,20 @@ def _system() -> Iterator[Path]:
         yield from sorted(path for path in found if name.lower() in path.name.lower())
 
 
+def _drawn(font: ImageFont.FreeTypeFont, character: str) -> bytes:
+    image = Image.new("L", (48, 48))
+    ImageDraw.Draw(image).text((0, 0), character, font=font, fill=255)
+    return image.tobytes()
+
+
 def usable(path: Path) -> Typeface | None:
     """Open a font file and see whether it has the probe's characters; None when not."""
     origin: Origin = "system"
     for face in (_SIMPLIFIED_FACE, 0) if path.suffix.lower() == ".ttc" else (0,):
         try:
             font = ImageFont.truetype(str(path), 32, index=face)
-            missing = bytes(font.getmask("\uffff"))
-            if all(bytes(font.getmask(character)) != missing for character in PROBE):
+            missing = _drawn(font, "\uffff")
+            if all(_drawn(font, character) != missing for character in PROBE):
                 return Typeface(origin, path, face)
         except OSError:
             continue
@@ -99,12 +121,12 @@ def usable(path: Path) -> Typeface | None:
 
 @lru_cache(maxsize=8)
 def find(configured: Path | None = None) -> Typeface:
-    """The best typeface there is. A configured file that cannot be used raises `ValueError`: the operator asked for it."""
+    """The best typeface there is. A configured file that cannot be used raises `FontError`: the operator asked for it."""
     if configured is not None:
         chosen = usable(configured)
         if chosen is None:
-            message = f"{configured}: not a font with the characters {PROBE} / 不是含有这些汉字的字体文件"
-            raise ValueError(message)
+            message = f"{configured}：不是含有“{PROBE}”等汉字的字体文件，请另选 / no font with these characters; choose another"
+            raise FontError(message)
         return Typeface("configured", chosen.path, chosen.face)
     for origin, candidates in (("packaged", _packaged()), ("system", _system())):
         for path in candidates:

@@ -31,7 +31,11 @@ def text_sprite(text: str, font: AnyFont) -> Sprite:
     width, height = round(right - left) + 2 * stroke + 2, round(bottom - top) + 2 * stroke + 2
     image = Image.new("RGBA", (width, height), (16, 16, 16, 0))
     ImageDraw.Draw(image).text(
-        (stroke - left, stroke - top), text, font=font, fill=(250, 250, 250, 255), stroke_width=stroke,
+        (stroke - left, stroke - top),
+        text,
+        font=font,
+        fill=(250, 250, 250, 255),
+        stroke_width=stroke,
         stroke_fill=(16, 16, 16, 255),
     )
     return Sprite.from_image(image)

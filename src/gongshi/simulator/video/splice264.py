@@ -40,7 +40,7 @@ class SliceHeader:
     deblocking: tuple[int, ...]
 
 
-def _require(condition: bool, what: str) -> None:  # noqa: FBT001 -- an assertion
+def _require(condition: bool, what: str) -> None:
     if not condition:
         message = f"the encoder wrote a stream that cannot be spliced: {what}"
         raise ValueError(message)
@@ -58,7 +58,7 @@ def parameters(units: list[bytes]) -> Parameters:
     sps.u(16)
     sps.ue()
     frame_num_bits = sps.ue() + 4
-    _require(sps.ue() == 2, "picture order type")  # noqa: PLR2004 -- output order is decoding order
+    _require(sps.ue() == 2, "picture order type")
     pps.ue()
     pps.ue()
     _require(pps.u(1) == 0, "CABAC")

@@ -18,7 +18,7 @@ MAX_KEPT = 4
 """Pictures a decoder may be told to keep; the encoder keeps more than it uses."""
 
 
-def _require(condition: bool, what: str) -> None:  # noqa: FBT001 -- an assertion
+def _require(condition: bool, what: str) -> None:
     if not condition:
         message = f"the encoder wrote a stream that cannot be spliced: {what}"
         raise ValueError(message)
@@ -205,7 +205,7 @@ class Frame:
 def slice_of(access_unit: bytes, known: Parameters) -> Strip:
     """The only slice of an access unit."""
     units = [unit for unit in split_annexb(access_unit) if kind_of(unit) < VPS]
-    _require(len(units) == 1 and len(units[0]) > 2, "several slices")  # noqa: PLR2004 -- more than a unit header
+    _require(len(units) == 1 and len(units[0]) > 2, "several slices")
     return Strip(*read(units[0], known))
 
 

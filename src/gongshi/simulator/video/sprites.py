@@ -124,8 +124,9 @@ def _scooter(plan: Plan, color: Color, _phase: int) -> None:
     for x in (0.35, 1.45):
         plan.ball(x, 0.26, 0.26, TYRE)
         plan.ball(x, 0.26, 0.13, (120, 122, 126))
-    plan.poly([(0.2, 0.42), (0.3, 0.74), (0.85, 0.74), (1.1, 0.36), (1.25, 0.36), (1.4, 0.98), (1.5, 0.96), (1.4, 0.3)],
-              color)
+    plan.poly(
+        [(0.2, 0.42), (0.3, 0.74), (0.85, 0.74), (1.1, 0.36), (1.25, 0.36), (1.4, 0.98), (1.5, 0.96), (1.4, 0.3)], color
+    )
     plan.poly([(0.5, 0.74), (0.72, 1.36), (0.96, 1.36), (0.92, 0.74)], shade(color, 0.6))
     plan.poly([(0.84, 1.28), (1.38, 1.04), (1.4, 0.96), (0.84, 1.12)], shade(color, 0.55))
     plan.ball(0.86, 1.52, 0.15, (232, 196, 60))
@@ -147,7 +148,9 @@ def _glint(plan: Plan, color: Color, phase: int) -> None:
 
 
 def _flag(plan: Plan, color: Color, phase: int) -> None:
-    points = [(index / 12 * 2.2, 0.22 * sin(tau * (index / 9 - phase / WALK_PHASES)) * index / 12) for index in range(13)]
+    points = [
+        (index / 12 * 2.2, 0.22 * sin(tau * (index / 9 - phase / WALK_PHASES)) * index / 12) for index in range(13)
+    ]
     upper = [(x, 1.85 + wave) for x, wave in points]
     lower = [(x, 0.45 + wave) for x, wave in reversed(points)]
     plan.poly(upper + lower, color)
@@ -172,7 +175,7 @@ def _bucket(pixels_per_metre: float) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _render(kind: str, color: Color, phase: int, bucket: int, mirrored: bool, light: float) -> Sprite:  # noqa: FBT001 -- part of a cache key
+def _render(kind: str, color: Color, phase: int, bucket: int, mirrored: bool, light: float) -> Sprite:
     width, height, shape = _SHAPES[kind]
     scale = _STEP**bucket
     plan = Plan(width, height, scale * _FINE)
@@ -184,7 +187,8 @@ def _render(kind: str, color: Color, phase: int, bucket: int, mirrored: bool, li
     return Sprite.from_image(image)
 
 
-def sprite(kind: str, color: Color, pixels_per_metre: float, *, phase: int = 0, mirrored: bool = False,
-           light: float = 1.0) -> Sprite:
+def sprite(
+    kind: str, color: Color, pixels_per_metre: float, *, phase: int = 0, mirrored: bool = False, light: float = 1.0
+) -> Sprite:
     """The sprite of a thing in about the wanted size (within 2.5 %); `light` darkens its colour at night."""
     return _render(kind, color, phase % WALK_PHASES, _bucket(pixels_per_metre), mirrored, light)

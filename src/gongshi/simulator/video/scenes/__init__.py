@@ -22,7 +22,7 @@ _PAINTERS: dict[SceneName, Painter] = {
 
 def build(name: SceneName, seed: int, width: int = 1280, height: int = 720, daylight: Daylight = "day") -> Scene:
     """Paint a scene of `width` x `height` pixels (multiples of 16). The same arguments give the same picture."""
-    rng = Random(f"{name}/{seed}")  # noqa: S311 -- variety of pictures, not a secret
+    rng = Random(f"{name}/{seed}")
     factor = width / 1280
     lens = Lens(
         width,

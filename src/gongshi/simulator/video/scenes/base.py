@@ -26,10 +26,22 @@ SceneName = Literal["square", "street", "gate", "lake", "station"]
 Daylight = Literal["day", "night"]
 
 CAR_COLORS: tuple[Color, ...] = (
-    (232, 234, 236), (38, 40, 46), (150, 156, 164), (168, 34, 40), (36, 70, 140), (206, 202, 190), (90, 96, 104),
+    (232, 234, 236),
+    (38, 40, 46),
+    (150, 156, 164),
+    (168, 34, 40),
+    (36, 70, 140),
+    (206, 202, 190),
+    (90, 96, 104),
 )
 COAT_COLORS: tuple[Color, ...] = (
-    (172, 52, 56), (50, 84, 140), (60, 64, 70), (216, 182, 80), (90, 130, 96), (226, 224, 220), (128, 82, 124),
+    (172, 52, 56),
+    (50, 84, 140),
+    (60, 64, 70),
+    (216, 182, 80),
+    (90, 130, 96),
+    (226, 224, 220),
+    (128, 82, 124),
 )
 
 
@@ -113,7 +125,7 @@ def hills(pen: Pen, rng: Random, color: Color, height: float) -> None:
     pen.draw.polygon(points, fill=color)
 
 
-def facade(pen: Pen, rng: Random, x0: float, x1: float, z: float, height: float, color: Color) -> None:  # noqa: PLR0913 -- a box in space
+def facade(pen: Pen, rng: Random, x0: float, x1: float, z: float, height: float, color: Color) -> None:
     """A building front with rows of windows."""
     pen.wall(x0, x1, z, 0, height, color)
     pen.wall(x0, x1, z, height - 0.5, height, shade(color, 0.8))
@@ -136,14 +148,21 @@ def facade(pen: Pen, rng: Random, x0: float, x1: float, z: float, height: float,
             pen.wall(left + 0.15, left + step - 0.15, z, 2.45, 3.1, sign)
 
 
-def flank(pen: Pen, rng: Random, x: float, z0: float, z1: float, height: float, color: Color) -> None:  # noqa: PLR0913 -- a box in space
+def flank(pen: Pen, rng: Random, x: float, z0: float, z1: float, height: float, color: Color) -> None:
     """The long side of a building beside a street that leads away from us."""
     pen.side(x, z0, z1, 0, height, color)
     storey, step = 3.2, 4.0
     for level in range(1, int((height - 0.6) / storey)):
         z = z0 + 1.2
         while z + 2.0 < z1:
-            pen.side(x, z, z + 2.0, level * storey + 0.8, level * storey + 2.4, shade((84, 100, 118), rng.uniform(0.75, 1.25)))
+            pen.side(
+                x,
+                z,
+                z + 2.0,
+                level * storey + 0.8,
+                level * storey + 2.4,
+                shade((84, 100, 118), rng.uniform(0.75, 1.25)),
+            )
             z += step
     z = z0
     while z + 0.5 < z1:
@@ -159,8 +178,13 @@ def tree(pen: Pen, rng: Random, x: float, z: float, height: float = 5.5) -> None
     pen.line((x, z, 0), (x, z, height * 0.55), (92, 72, 54), 0.28)
     for _ in range(26):
         green = blend((44, 84, 46), (104, 142, 72), rng.random())
-        pen.disc(x + rng.gauss(0, height * 0.15), z, height * 0.7 + rng.gauss(0, height * 0.12),
-                 height * rng.uniform(0.07, 0.14), green)
+        pen.disc(
+            x + rng.gauss(0, height * 0.15),
+            z,
+            height * 0.7 + rng.gauss(0, height * 0.12),
+            height * rng.uniform(0.07, 0.14),
+            green,
+        )
 
 
 def lamp(pen: Pen, x: float, z: float, arm: float) -> None:
@@ -184,5 +208,7 @@ def finish(pen: Pen, rng: Random, daylight: Daylight) -> Picture:
     if daylight == "night":
         # Dark blue surroundings and a warm pool of lamp light on the ground.
         pool = np.exp(-((across * 1.3) ** 2) - ((down - 0.35) * 1.2) ** 2)[..., None]
-        rgb = rgb * (np.array([0.34, 0.38, 0.5], dtype=np.float32) + pool * np.array([0.42, 0.34, 0.16], dtype=np.float32))
+        rgb = rgb * (
+            np.array([0.34, 0.38, 0.5], dtype=np.float32) + pool * np.array([0.42, 0.34, 0.16], dtype=np.float32)
+        )
     return Picture.from_image(Image.fromarray(np.clip(rgb, 0, 255).astype(np.uint8)))

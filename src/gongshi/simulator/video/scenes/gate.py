@@ -43,9 +43,15 @@ def _wall(pen: Pen, x0: float, x1: float) -> None:
 def _roof(pen: Pen, x0: float, x1: float, base: float, rise: float) -> None:
     middle = (x0 + x1) / 2
     pen.polygon(
-        [(x0 - 1.2, ARCH, base + 0.5), (x0 + 0.4, ARCH, base + 0.1), (x1 - 0.4, ARCH, base + 0.1),
-         (x1 + 1.2, ARCH, base + 0.5), (x1 - 0.8, ARCH, base + rise * 0.7), (middle, ARCH, base + rise),
-         (x0 + 0.8, ARCH, base + rise * 0.7)],
+        [
+            (x0 - 1.2, ARCH, base + 0.5),
+            (x0 + 0.4, ARCH, base + 0.1),
+            (x1 - 0.4, ARCH, base + 0.1),
+            (x1 + 1.2, ARCH, base + 0.5),
+            (x1 - 0.8, ARCH, base + rise * 0.7),
+            (middle, ARCH, base + rise),
+            (x0 + 0.8, ARCH, base + rise * 0.7),
+        ],
         TILE,
     )
     pen.line((x0 - 1.2, ARCH, base + 0.5), (x0 + 0.4, ARCH, base + 0.1), (206, 174, 96), 0.16)
@@ -84,7 +90,9 @@ def _visitors(rng: Random) -> list[Actor]:
         near, far = (rng.uniform(-7, 7), 10.5), (x, rng.uniform(33, 36))
         (x0, z0), (x1, z1) = (near, far) if inward else (far, near)
         start = rng.uniform(0, LOOP)
-        actors.append(Actor("person", rng.choice(COAT_COLORS), (x0, z0, x1, z1), start, LOOP - 0.8, 8, mirrored=x1 < x0))
+        actors.append(
+            Actor("person", rng.choice(COAT_COLORS), (x0, z0, x1, z1), start, LOOP - 0.8, 8, mirrored=x1 < x0)
+        )
     color = rng.choice(CAR_COLORS)
     actors.append(Actor("car_back", color, (13.0, 9.0, 13.0, 30.5), 1.0, 5.0))
     actors.append(Actor("car_back", color, (13.0, 30.5, 13.0, 30.5), 6.0, 11.0))

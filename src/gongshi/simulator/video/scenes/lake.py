@@ -23,7 +23,9 @@ def paint(pen: Pen, rng: Random) -> list[Actor]:
     for _ in range(420):
         z = RAILING + rng.random() ** 2 * 190
         x = rng.uniform(-1, 1) * z * 0.75
-        pen.ground(x, x + rng.uniform(0.8, 3.2), z, z + 0.08 + z / 900, blend((120, 156, 164), (196, 210, 212), rng.random()))
+        pen.ground(
+            x, x + rng.uniform(0.8, 3.2), z, z + 0.08 + z / 900, blend((120, 156, 164), (196, 210, 212), rng.random())
+        )
     _pavilion(pen, -20.0, 62.0)
     pen.ground(-60, 60, 3.0, RAILING, (178, 166, 150))
     for z in range(4, int(RAILING), 2):
@@ -40,8 +42,17 @@ def _pavilion(pen: Pen, x: float, z: float) -> None:
     pen.wall(x - 6, x + 6, z - 1, -0.2, 0.6, (120, 116, 110))
     for offset in (-4.2, -1.4, 1.4, 4.2):
         pen.line((x + offset, z, 0.6), (x + offset, z, 4.4), (150, 56, 44), 0.36)
-    pen.polygon([(x - 6.8, z, 4.9), (x - 4.6, z, 4.2), (x + 4.6, z, 4.2), (x + 6.8, z, 4.9), (x + 1.0, z, 7.4),
-                 (x - 1.0, z, 7.4)], (66, 84, 86))
+    pen.polygon(
+        [
+            (x - 6.8, z, 4.9),
+            (x - 4.6, z, 4.2),
+            (x + 4.6, z, 4.2),
+            (x + 6.8, z, 4.9),
+            (x + 1.0, z, 7.4),
+            (x - 1.0, z, 7.4),
+        ],
+        (66, 84, 86),
+    )
     pen.disc(x, z, 7.6, 0.4, (206, 174, 96))
     pen.line((x - 70, z + 4, 0.8), (x - 6, z + 4, 0.8), (150, 146, 140), 0.5)
 

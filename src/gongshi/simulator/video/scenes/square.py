@@ -17,8 +17,15 @@ def paint(pen: Pen, rng: Random) -> list[Actor]:
     x = -78.0
     while x < 70:
         width = rng.uniform(14, 24)
-        facade(pen, rng, x, x + width - 1.2, FAR + 22, rng.uniform(9, 18),
-               rng.choice(((190, 180, 164), (172, 168, 164), (200, 184, 158))))
+        facade(
+            pen,
+            rng,
+            x,
+            x + width - 1.2,
+            FAR + 22,
+            rng.uniform(9, 18),
+            rng.choice(((190, 180, 164), (172, 168, 164), (200, 184, 158))),
+        )
         x += width
     pen.ground(-44, 44, 4.0, FAR, (178, 172, 162))
     for z in range(4, int(FAR), 4):

@@ -51,7 +51,9 @@ def _buildings(pen: Pen, rng: Random, walk: float) -> None:
         while z1 > 14:
             depth = rng.uniform(16, 34)
             z0 = max(z1 - depth, 9.0)
-            flank(pen, rng, side * (walk + 0.4), z0, z1, rng.uniform(9, 17), shade(rng.choice(tints), 0.95 + side * 0.06))
+            flank(
+                pen, rng, side * (walk + 0.4), z0, z1, rng.uniform(9, 17), shade(rng.choice(tints), 0.95 + side * 0.06)
+            )
             z1 = z0 - 0.8
 
 

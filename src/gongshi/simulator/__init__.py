@@ -1,0 +1,14 @@
+"""Cameras and lower platforms that speak GB/T 28181 on real sockets, with moving pictures."""
+
+from gongshi.simulator.config import Channel, ConfigError, Faults, PlatformConfig, generate_channels, load_catalog
+from gongshi.simulator.platform import SimulatedPlatform
+
+__all__ = [
+    "Channel",
+    "ConfigError",
+    "Faults",
+    "PlatformConfig",
+    "SimulatedPlatform",
+    "generate_channels",
+    "load_catalog",
+]
