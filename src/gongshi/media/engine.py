@@ -280,8 +280,11 @@ class MediaEngine(Protocol):
         """End a session for good and cut its connections at once. False if the engine did not hold it."""
         ...
 
-    def urls(self, session: str, stream: str) -> Urls:
-        """Signed, short-lived addresses for an admitted session. Raises `UnknownStream`, `SessionEnded`."""
+    def urls(self, session: str, stream: str, host: str | None = None) -> Urls:
+        """Signed, short-lived addresses for an admitted session. Raises `UnknownStream`, `SessionEnded`.
+
+        `host` is the name under which this viewer reaches the portal, where workers are reached on ports of their own.
+        """
         ...
 
     async def stats(self) -> EngineStats: ...

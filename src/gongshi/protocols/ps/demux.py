@@ -100,6 +100,11 @@ class PsDemuxer:
         self._audio_types: dict[int, AudioKind] = {}
         self._out: list[VideoFrame | AudioFrame] = []
 
+    @property
+    def pending(self) -> bool:
+        """Whether a frame is held that an `end` could give out."""
+        return bool(self._parts)
+
     def feed(self, data: bytes, timestamp: int = 0, *, end: bool = False) -> list[VideoFrame | AudioFrame]:
         """Take the next payload bytes, sent with RTP `timestamp`; give the frames that are now complete."""
         self._stamp = timestamp

@@ -102,6 +102,11 @@ class RtpReceiver:
         self.foreign = 0
         self.malformed = 0
 
+    @property
+    def source(self) -> object:
+        """Whose packets are accepted, as given to `push`; None before the first."""
+        return self._source
+
     def push(self, data: bytes, now: float, source: object = None) -> bool:
         """Take one datagram from `source` at monotonic `now` seconds; False if it is not of this stream."""
         if len(data) < HEADER_SIZE:

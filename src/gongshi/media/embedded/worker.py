@@ -1,0 +1,241 @@
+"""One media worker process: `python -m gongshi.media.embedded.worker`, told what to do by a line on standard input.
+
+It writes one JSON line when it is ready, and ends when standard input closes (its supervisor died) or on SIGTERM.
+SIP, API, database and decoding stay out of this process: a picture must not wait for them.
+"""
+
+import asyncio
+import base64
+import contextlib
+import gc
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from gongshi.kit.errors import BadRequest
+from gongshi.kit.i18n import Text
+from gongshi.media.embedded.admission import Admission, Session
+from gongshi.media.embedded.control import ControlServer
+from gongshi.media.embedded.door import Doorway, ViewerConnection
+from gongshi.media.embedded.ingest import Port, PortRange, PortsExhausted
+from gongshi.media.embedded.poller import Poller
+from gongshi.media.embedded.settings import WorkerSettings
+from gongshi.media.embedded.stream import Stream
+from gongshi.media.engine import NoPicture, NoPort, SessionEnded, StreamExists, UnknownStream
+
+_ROUND: Final = 0.25
+"""Seconds between housekeeping rounds: leases, periods and time-outs are kept to this."""
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Streams, sessions and viewers of one process."""
+
+    def __init__(self, settings: WorkerSettings, loop: asyncio.AbstractEventLoop) -> None:
+        self._settings = settings
+        self._loop = loop
+        self._poller = Poller(loop)
+        self._ports = PortRange(settings.host, settings.rtp_first, settings.rtp_last, settings.receive_buffer)
+        self._streams: dict[str, Stream] = {}
+        self._open: dict[str, Port] = {}
+        self._control = ControlServer(
+            Path(settings.control),
+            {
+                "open_receiver": self._open_receiver,
+                "close_receiver": self._close_receiver,
+                "admit": self._admit,
+                "renew": self._renew,
+                "kick": self._kick,
+                "stats": self._stats,
+                "key_frame": self._key_frame,
+                "ping": self._ping,
+            },
+        )
+        self._admission = Admission(self._session_closed, reconnect=settings.reconnect, connect=settings.connect)
+        self._doorway = Doorway(settings, self._streams, self._admission, self._control.push, time.time)
+        self._server: asyncio.Server | None = None
+        self._rounds = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def start(self) -> int:
+        """Open the doors; the viewers' port."""
+        self._server = await self._loop.create_server(
+            lambda: ViewerConnection(self._doorway, self._loop),
+            self._settings.http_host,
+            self._settings.http_port,
+            reuse_address=True,
+        )
+        await self._control.start()
+        self._timer = self._loop.call_later(_ROUND, self._round)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """End everything in good form."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._admission.end_all("engine_stopped", self._loop.time())
+        for name in list(self._streams):
+            self._drop(name, "engine_stopped")
+        if self._server is not None:
+            self._server.close()
+        self._poller.close()
+        await self._control.close()
+
+    # -- verbs
+
+    def _open_receiver(
+        self, stream: str, transport: str, ssrc: int | None = None, source: str | None = None
+    ) -> dict[str, object]:
+        if stream in self._streams:
+            raise StreamExists
+        if transport not in {"udp", "tcp_passive"}:
+            raise BadRequest(Text("不支持的传输方式", "Transport is not supported"))
+        entry = Stream(stream, transport, ssrc, self._settings, self._control.push)
+        try:
+            port = self._ports.open(self._poller, entry, tcp=transport == "tcp_passive", source=source)
+        except PortsExhausted:
+            raise NoPort from None
+        entry.port = port.number
+        entry.opened(self._loop.time())
+        self._streams[stream] = entry
+        self._open[stream] = port
+        return {"port": port.number}
+
+    def _close_receiver(self, stream: str) -> bool:
+        if stream not in self._streams:
+            return False
+        self._admission.end_stream(stream, "stream_closed", self._loop.time())
+        self._drop(stream, "closed")
+        return True
+
+    def _admit(self, session: str, stream: str, not_after: float | None, lease: float) -> bool:
+        if stream not in self._streams:
+            raise UnknownStream
+        if not self._admission.admit(session, stream, not_after, lease, self._loop.time()):
+            raise SessionEnded
+        return True
+
+    def _renew(self, sessions: list[str], lease: float) -> list[str]:
+        return self._admission.renew(sessions, lease, self._loop.time())
+
+    def _kick(self, session: str, reason: str) -> bool:
+        return self._admission.end(session, reason, self._loop.time())
+
+    def _key_frame(self, stream: str) -> dict[str, str]:
+        entry = self._streams.get(stream)
+        if entry is None:
+            raise UnknownStream
+        if entry.last_key is None:
+            raise NoPicture
+        data = base64.b64encode(entry.last_key.annexb()).decode()
+        return {"codec": entry.last_key.config.codec, "data": data}
+
+    def _stats(self) -> dict[str, Any]:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        lag, self._poller.worst_lag = self._poller.worst_lag, 0.0
+        return {
+            "streams": [stream.stats() for stream in self._streams.values()],
+            "sessions": len(self._admission),
+            "viewers": sum(stream.viewers for stream in self._streams.values()),
+            "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 3),
+            "rss": _resident(),
+            "lag_ms": round(lag * 1000, 2),
+        }
+
+    def _ping(self) -> bool:
+        return True
+
+    # -- housekeeping
+
+    def _round(self) -> None:
+        self._timer = self._loop.call_later(_ROUND, self._round)
+        now = self._loop.time()
+        self._admission.sweep(now, time.time())
+        self._doorway.sweep(now)
+        self._rounds += 1
+        for stream in self._streams.values():
+            stream.tick(now)
+            if self._rounds % 4 == 0:
+                stream.measure(now)
+
+    def _drop(self, name: str, reason: str) -> None:
+        self._open.pop(name).close()
+        del self._streams[name]
+        self._control.push("stream_closed", stream=name, reason=reason)
+
+    def _session_closed(self, session: Session, reason: str, now: float) -> None:
+        seconds = 0.0 if session.opened_at is None else (session.left_at or now) - session.opened_at
+        self._control.push(
+            "session_closed",
+            session=session.name,
+            stream=session.stream,
+            octets=session.octets,
+            seconds=round(seconds, 3),
+            reason=reason,
+        )
+
+
+def _resident() -> int:
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    return 0
+
+
+async def _parent_gone() -> None:
+    """Wait until standard input ends."""
+    loop = asyncio.get_running_loop()
+    gone = asyncio.Event()
+
+    def readable() -> None:
+        if not os.read(0, 4096):
+            loop.remove_reader(0)
+            gone.set()
+
+    loop.add_reader(0, readable)
+    await gone.wait()
+
+
+async def _main(settings: WorkerSettings) -> None:
+    loop = asyncio.get_running_loop()
+    worker = Worker(settings, loop)
+    port = await worker.start()
+    stop = loop.create_task(_parent_gone())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.cancel)
+    # What exists now lives as long as the process; scanning it again and again only delays pictures.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    os.write(1, json.dumps({"ready": True, "http_port": port, "pid": os.getpid()}).encode() + b"\n")
+    with contextlib.suppress(asyncio.CancelledError):
+        await stop
+    await worker.close()
+
+
+def main() -> int:
+    """Read the settings and run until told to stop. 0 at a regular end, 2 for settings that do not parse."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        # Byte by byte: what follows the line must stay readable for the event loop.
+        line = bytearray()
+        while (byte := os.read(0, 1)) not in {b"", b"\n"}:
+            line += byte
+        settings = WorkerSettings.read(line.decode())
+    except (ValueError, TypeError) as error:
+        log.error("settings on standard input do not parse: %s", error)  # noqa: TRY400 -- a trace adds nothing
+        return 2
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    asyncio.run(_main(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
