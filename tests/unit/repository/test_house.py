@@ -1,5 +1,6 @@
 """What must hold for the repository as a whole, beyond what linters see."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from gongshi.config import load
 ROOT = Path(__file__).resolve().parents[3]
 SUPPRESSION = re.compile(r"#\s*(?:noqa|type:\s*ignore|pyright:\s*ignore)(?P<rest>.*)")
 LINK = re.compile(r"\]\(([^)#\s]+)")
+EVENT = re.compile(r"[a-z]+(?:\.[a-z_]+){1,2}")
 LARGEST = 600
 
 
@@ -50,6 +52,30 @@ def test_every_cited_clause_leads_somewhere_and_its_pages_are_fresh():
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def told_events() -> set[str]:
+    """Names that code gives to `emit` and `record`."""
+    names: set[str] = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called in {"emit", "record"}:
+                words = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+                names.update(word for word in words if EVENT.fullmatch(word))
+    return names
+
+
+def test_every_event_stands_in_the_list():
+    listed = set(
+        re.findall(r"^\| `([a-z_.]+)`", (ROOT / "docs" / "events.md").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    told = told_events()
+
+    assert "identity.login.succeeded" in told
+    assert told - listed == set()
 
 
 def test_locks_name_no_registry():
