@@ -41,7 +41,7 @@ class Log:
     """A log as the database would show it, with ways to tamper with it."""
 
     def __init__(self, size=20, boundaries=(8, 13, 20), signer=SIGNER, algorithm: tree.Algorithm = "sha256"):
-        self.algorithm = algorithm
+        self.algorithm: tree.Algorithm = algorithm
         self.places = []
         for number in range(size):
             entry = columns(number)
