@@ -263,7 +263,7 @@ class _Reader:
             text = body.decode("utf-8")
         except UnicodeDecodeError:
             text = body.decode("gb18030", "replace")
-        self._lines = text.lstrip("\ufeff").replace("\r", "\n").split("\n")
+        self._lines = text.lstrip("\ufeff").replace("\0", "").replace("\r", "\n").split("\n")
         if sum(1 for line in self._lines if line.strip()) > MAX_LINES:
             raise RemoteProtocolError("the SDP has too many lines", 513)
         self._session = SessionDescription(name="")

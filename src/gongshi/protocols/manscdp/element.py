@@ -44,6 +44,10 @@ class Element:
         low = name.lower()
         return next((c for c in self.children if c.name.lower() == low), None)
 
+    def first(self, *names: str) -> "Element | None":
+        """The first child of any of the names, for elements that editions or misprints spell differently (S-16)."""
+        return next((found for name in names if (found := self.find(name)) is not None), None)
+
     def all(self, name: str) -> Iterator["Element"]:
         """Every child of that name."""
         low = name.lower()

@@ -13,7 +13,8 @@ from gongshi.protocols.manscdp.element import Element, leaf, parse_xml, write_xm
 Root = Literal["Control", "Query", "Notify", "Response"]
 
 _ROOTS: dict[str, Root] = {"control": "Control", "query": "Query", "notify": "Notify", "response": "Response"}
-_ITEM = re.compile(r"<\s*Item\b.*?<\s*/\s*Item\s*>", re.DOTALL | re.IGNORECASE)
+_ITEM_TAG = re.compile(r"<\s{0,8}(/?)\s{0,8}Item\b[^<>]{0,200}>", re.IGNORECASE)
+MAX_SALVAGED = 20_000
 MAX_BODY = 8 * 1024 * 1024
 MAX_SN = 2**31 - 1
 
@@ -76,14 +77,13 @@ def _salvage(text: str, error: RemoteProtocolError) -> tuple[Element, int]:
 
     The frame is the text with its items cut out; every item is parsed by itself.
     """
-    items = _ITEM.findall(text)
-    if not items or len(items) > 20_000 or error.hint_status == 413:
+    items, rest, lost = _cut_items(text)
+    if not items or len(items) > MAX_SALVAGED or error.hint_status == 413:
         raise error
-    frame, _ = parse_xml(_close(_ITEM.sub("", text)))
+    frame, _ = parse_xml(_close(rest))
     holder = frame.find("DeviceList") or frame.find("RecordList")
     if holder is None:
         raise error
-    lost = 0
     for item in items:
         try:
             element, _ = parse_xml(item)
@@ -91,9 +91,28 @@ def _salvage(text: str, error: RemoteProtocolError) -> tuple[Element, int]:
             lost += 1
             continue
         holder.children.append(element)
-    if holder.children and all(c.name.lower() != "item" for c in holder.children):
-        raise error
     return frame, lost
+
+
+def _cut_items(text: str) -> tuple[list[str], str, int]:
+    """The items, what is left without them, and how many were opened but never closed. One pass over the text."""
+    items: list[str] = []
+    rest: list[str] = []
+    kept, opened, lost = 0, -1, 0
+    for tag in _ITEM_TAG.finditer(text):
+        if not tag[1]:
+            lost += opened >= 0
+            if opened < 0:
+                rest.append(text[kept : tag.start()])
+            opened = tag.start()
+        elif opened >= 0:
+            items.append(text[opened : tag.end()])
+            kept, opened = tag.end(), -1
+    if opened >= 0:
+        lost += 1
+    else:
+        rest.append(text[kept:])
+    return items, "".join(rest), lost
 
 
 def _close(text: str) -> str:

@@ -73,13 +73,16 @@ class Dialog:
         return (self.call_id, self.local_tag, self.remote_tag)
 
     def matches(self, request: Request) -> bool:
-        """Does a request of the peer belong here? A peer without tags is matched by what it has (S-07, Q-28)."""
+        """Does a request of the peer belong here?
+
+        The Call-ID is ours or was never told to others, so it decides; tags may be missing (S-07), swapped or the
+        sender another one than in the INVITE (Q-28), but a tag that neither side ever used is a stranger.
+        """
         if request.call_id != self.call_id:
             return False
-        ours, theirs = request.to.tag, request.from_.tag
-        return (ours is None or ours == self.local_tag) and (
-            not self.remote_tag or theirs is None or theirs == self.remote_tag
-        )
+        known = {None, self.local_tag, self.remote_tag}
+        stranger_allowed = not self.remote_tag
+        return request.to.tag in known and (request.from_.tag in known or stranger_allowed)
 
     def request(
         self,

@@ -13,7 +13,7 @@ _VIA = re.compile(
     r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:;,\[\]]+)\s*(?::\s*(?P<port>[0-9]{1,5}))?\s*(?P<params>;.*)?",
     re.IGNORECASE | re.DOTALL,
 )
-_CSEQ = re.compile(r"\s*([0-9]{1,10})\s+([A-Za-z0-9!%*_+`'~.-]{1,32})\s*")
+_CSEQ = re.compile(r"\s*([0-9]{1,10})\s+([A-Za-z0-9!%*_+`'~.-]{1,64})\s*")
 _AUTH = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\s,\"]*)\s*")
 
 

@@ -17,7 +17,7 @@ MAX_HEADERS = 256
 
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 _START_LINE = re.compile(rb"(?:SIP/2\.0 [1-6][0-9][0-9]|[A-Za-z]{2,20} [^\s]+ SIP/2\.0)", re.IGNORECASE)
-_METHOD = re.compile(r"[A-Za-z0-9!%*_+`'~.-]{1,32}")
+_METHOD = re.compile(r"[A-Za-z0-9!%*_+`'~.-]{1,64}")
 _STATUS = re.compile(r"([1-6][0-9][0-9])(?:\s+(.*))?", re.DOTALL)
 _NAME_MEMO: dict[str, str] = {}
 _NAME_MEMO_LIMIT = 512
