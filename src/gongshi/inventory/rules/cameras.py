@@ -5,7 +5,7 @@ import polars as pl
 from gongshi.inventory.form import CAMERAS, YES
 from gongshi.inventory.rules.base import Context, Rule, hits, nothing
 from gongshi.inventory.rules.common import blanks, choice, missing, months, placeholder, serials
-from gongshi.inventory.values import is_meaningless_name
+from gongshi.inventory.values import is_meaningless_name, is_placeholder
 from gongshi.kit.i18n import Text
 from gongshi.registry.makers import maker_of
 
@@ -20,7 +20,11 @@ def _meaningless(frame: pl.DataFrame, _: Context) -> pl.DataFrame:
 
 
 def _unknown_brand(frame: pl.DataFrame, _: Context) -> pl.DataFrame:
-    unknown = [brand for brand in frame["brand"].drop_nulls().unique().to_list() if maker_of(brand) is None]
+    unknown = [
+        brand
+        for brand in frame["brand"].drop_nulls().unique().to_list()
+        if maker_of(brand) is None and not is_placeholder(brand)
+    ]
     return hits(frame, pl.col("brand").is_in(unknown), "brand") if unknown else nothing()
 
 

@@ -86,8 +86,14 @@ def _by_prefix(shaped: pl.DataFrame, context: Context) -> pl.DataFrame:
     for prefix, county, network in shaped.select("prefix", "county", "network").unique().iter_rows():
         # Serial 000002 breaks no rule of its own, so that only the prefix is judged.
         found = findings(f"{prefix}000002", _code_context(context, county, network))
+        fits = context.industries is not None and prefix[8:10] in context.industries
         keys = {"prefix": prefix, "county": county, "network": network}
-        rows.extend(keys | _texts(each) for each in found if each.code not in _OWN_SERIAL)
+        rows.extend(
+            keys | _texts(each)
+            for each in found
+            # Digits that fit the owner are right in the edition that the owner uses; that editions differ is no news.
+            if each.code not in _OWN_SERIAL and not (fits and each.code == "C-IND" and each.severity == "advice")
+        )
     schema = {"prefix": pl.String, "county": pl.String, "network": pl.String, **_SCHEMA}
     return pl.DataFrame(rows, schema=schema, orient="row")
 
