@@ -100,17 +100,21 @@ class PlatformConfig:
     faults: Faults = field(default_factory=Faults)
 
     def __post_init__(self) -> None:
-        try:
-            code = DeviceCode.parse(self.code)
-            self.server_code = self.server_code or f"{code.region[:4]}0000002000000001"
-            self.domain = self.domain or DeviceCode.parse(self.server_code).domain
-        except ProtocolError:
-            raise ConfigError(
-                Text(
-                    f"平台编码 {self.code} 或上级编码 {self.server_code} 不是 20 位数字，请核对后重试",
-                    f"the code {self.code} or the server code {self.server_code} is not 20 digits; correct it",
-                )
-            ) from None
+        code = _code(self.code)
+        self.server_code = self.server_code or f"{code.region[:4]}0000002000000001"
+        self.domain = self.domain or _code(self.server_code).domain
+
+
+def _code(text: str) -> DeviceCode:
+    try:
+        return DeviceCode.parse(text)
+    except ProtocolError:
+        raise ConfigError(
+            Text(
+                f"平台编码 {text!r} 不是 20 位数字，请核对后重试",
+                f"the platform code {text!r} is not 20 digits; correct it",
+            )
+        ) from None
 
 
 def default_cache() -> Path:
@@ -133,6 +137,7 @@ def generate_channels(count: int, code: str) -> list[Channel]:
     """`count` invented cameras whose codes share centre and industry with the platform's; every eighth is H.265."""
     if not 0 < count <= MAX_CHANNELS:
         raise ConfigError(Text(f"通道数应在 1 到 {MAX_CHANNELS} 之间", f"channels must be 1 to {MAX_CHANNELS}"))
+    _code(code)
     channels: list[Channel] = []
     for index in range(count):
         place, scene = _PLACES[index % len(_PLACES)]

@@ -199,7 +199,7 @@ class Studio:
         self.cache = cache
         self.painting = Lock()
         self._encoders: dict[VideoCodec, ClipEncoder] = {}
-        self._clips: dict[tuple[Look, Daylight], Clip] = {}
+        self.clips: dict[tuple[Look, Daylight], Clip] = {}
         # Two lanes: what a viewer waits for is never behind what is only made ahead.
         self._urgent = ThreadPoolExecutor(1, "picture")
         self._ahead = ThreadPoolExecutor(1, "picture-ahead")
@@ -220,12 +220,12 @@ class Studio:
     def clip(self, look: Look, moment: datetime) -> Clip:
         """The clip of a look at this time of day; the caller counts itself in `users` while it streams."""
         key = (look, daylight_at(moment))
-        clip = self._clips.get(key)
+        clip = self.clips.get(key)
         if clip is None:
-            idle = [other for other, held in self._clips.items() if held.users == 0]
+            idle = [other for other, held in self.clips.items() if held.users == 0]
             for other in idle[: max(0, len(idle) - _MAX_IDLE)]:
-                del self._clips[other]
-            clip = self._clips[key] = Clip(look, key[1], self)
+                del self.clips[other]
+            clip = self.clips[key] = Clip(look, key[1], self)
         return clip
 
     def close(self) -> None:
