@@ -29,7 +29,7 @@ class EditionOption(StrEnum):
     E2022 = "2022"
 
 
-def platform(  # noqa: PLR0913 -- one option each
+def platform(
     host: Annotated[str, typer.Option(help="平台地址 / address of the platform to register with")],
     code: Annotated[str, typer.Option(help="本平台 20 位编码 / own 20-digit code")],
     port: Annotated[int, typer.Option(help="SIP 端口 / SIP port")] = 5060,

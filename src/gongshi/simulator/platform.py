@@ -19,6 +19,7 @@ from gongshi.simulator.video.fonts import find
 
 log = structlog.get_logger(__name__)
 
+_WARM_PAUSE = 1.0
 _ALLOWED = "INVITE, ACK, BYE, CANCEL, MESSAGE, OPTIONS"
 
 
@@ -98,10 +99,11 @@ class SimulatedPlatform:
             await asyncio.to_thread(self._studio.close)
 
     async def _warm(self) -> None:
+        await self.registration.registered.wait()
         for channel in self.config.channels[: self.config.prewarm]:
-            await self.calls.warm(channel)
             # Leaves most of the machine to others: this is only for later comfort.
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(_WARM_PAUSE)
+            await self.calls.warm(channel)
 
     def _connection_lost(self) -> None:
         log.warning("simulator.connection.lost", code=self.config.code)

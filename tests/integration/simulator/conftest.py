@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from integration.simulator.upper import Upper
 
 from gongshi.simulator import PlatformConfig, generate_channels
 from gongshi.simulator.video.encoder import Format
+from integration.simulator.upper import Upper
 
 PLATFORM = "34150200002000000001"
 

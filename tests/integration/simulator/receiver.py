@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from time import monotonic
 
@@ -66,14 +66,13 @@ class Receiver:
     def pictures(self) -> list[NDArray[np.uint8]]:
         """Decode what came, as RGB arrays; damaged data raises."""
         codec = av.CodecContext.create("hevc" if self.ps.codec == "h265" else "h264", "r")
-        decoded: list[NDArray[np.uint8]] = []
-        for frame in self.frames:
-            decoded += [picture.to_ndarray(format="rgb24") for picture in codec.decode(av.Packet(frame.data))]
-        return decoded + [picture.to_ndarray(format="rgb24") for picture in codec.decode(None)]
+        packets = [*(av.Packet(frame.data) for frame in self.frames), None]
+        pictures = [picture for packet in packets for picture in codec.decode(packet)]
+        return [np.asarray(picture.to_ndarray(format="rgb24"), dtype=np.uint8) for picture in pictures]
 
 
 @asynccontextmanager
-async def udp_receiver() -> AsyncIterator[Receiver]:
+async def udp_receiver() -> AsyncGenerator[Receiver]:
     receiver, loop = Receiver(), asyncio.get_running_loop()
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.setblocking(False)
@@ -95,7 +94,7 @@ async def udp_receiver() -> AsyncIterator[Receiver]:
 
 
 @asynccontextmanager
-async def tcp_receiver() -> AsyncIterator[Receiver]:
+async def tcp_receiver() -> AsyncGenerator[Receiver]:
     receiver = Receiver()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -4,7 +4,6 @@ import asyncio
 from time import monotonic
 
 import pytest
-from integration.simulator.upper import Upper
 
 from gongshi.protocols.codes import Edition
 from gongshi.protocols.manscdp import (
@@ -17,6 +16,7 @@ from gongshi.protocols.manscdp import (
 )
 from gongshi.protocols.sip import MANSCDP, Uri, new_request
 from gongshi.simulator import PlatformConfig, SimulatedPlatform
+from integration.simulator.upper import Upper
 
 
 async def collect(upper: Upper, platform: SimulatedPlatform, device: str) -> tuple[CatalogCollector, int]:

@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
-from integration.simulator.upper import Upper
-
 from gongshi.protocols.codes import Edition
 from gongshi.simulator import PlatformConfig, SimulatedPlatform
+from integration.simulator.upper import Upper
 
 
 async def until(condition: Callable[[], bool], seconds: float = 8.0) -> None:

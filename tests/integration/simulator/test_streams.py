@@ -5,11 +5,11 @@ from time import monotonic
 
 import numpy as np
 import pytest
-from integration.simulator.receiver import Receiver, pump, tcp_receiver, udp_receiver
-from integration.simulator.upper import OpenCall, Upper
 
 from gongshi.protocols.sip import Response
 from gongshi.simulator import PlatformConfig, SimulatedPlatform
+from integration.simulator.receiver import Receiver, pump, tcp_receiver, udp_receiver
+from integration.simulator.upper import OpenCall, Upper
 
 
 async def opened(upper: Upper, config: PlatformConfig, index: int, port: int, **more: object) -> OpenCall:

@@ -53,8 +53,8 @@ class Upper:
     password: str = "correct horse"
     keepalive_status: int = 200
     register_status: int = 200
-    messages: "asyncio.Queue[Envelope]" = field(default_factory=lambda: asyncio.Queue())
-    byes: "asyncio.Queue[Request]" = field(default_factory=lambda: asyncio.Queue())
+    messages: "asyncio.Queue[Envelope]" = field(default_factory=asyncio.Queue)
+    byes: "asyncio.Queue[Request]" = field(default_factory=asyncio.Queue)
     registers: list[Request] = field(default_factory=list)
     bindings: dict[str, Flow] = field(default_factory=dict)
     keepalives: int = 0

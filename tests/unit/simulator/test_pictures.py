@@ -22,7 +22,7 @@ def test_a_scene_moves_repeats_and_leaves_the_clocks_rows_alone(name: SceneName)
     scene = build(name, 1, WIDTH, HEIGHT)
     changed = np.zeros((HEIGHT, WIDTH), dtype=bool)
     first = scene.draw(0).copy()
-    for moment in range(0, int(LOOP)):
+    for moment in range(int(LOOP)):
         changed |= scene.draw(moment).y != first.y
     # 64 rows: the taller of the two encoders' tops.
     assert not changed[:64].any()
@@ -68,7 +68,7 @@ def test_texts_are_in_their_corners() -> None:
     clock, left, top = text.clock(moment)
     assert left > WIDTH / 2
     assert left + clock.size[0] <= WIDTH
-    assert 0 <= top
+    assert top >= 0
     assert top + clock.size[1] <= STRIP
     *places, (source, source_left, source_top) = text.still
     assert len(places) == 3

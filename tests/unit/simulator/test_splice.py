@@ -25,8 +25,8 @@ NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=SHANGHAI)
 
 def decode(units: list[bytes], codec: VideoCodec) -> list[NDArray[np.uint8]]:
     context = av.CodecContext.create("hevc" if codec == "h265" else "h264", "r")
-    pictures = [frame.to_ndarray() for unit in units for frame in context.decode(av.Packet(unit))]
-    return pictures + [frame.to_ndarray() for frame in context.decode(None)]
+    packets = [*(av.Packet(unit) for unit in units), None]
+    return [np.asarray(frame.to_ndarray(), dtype=np.uint8) for packet in packets for frame in context.decode(packet)]
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
