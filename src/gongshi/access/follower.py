@@ -146,22 +146,23 @@ class RightsFollower:
             rights = await self._rows(connection, repository.rights_query(clock.now() - HORIZON))
             fresh = [row[0] for row in rights if row[6] == "cameras" and row[0] not in known]
             listed = await self._rows(connection, repository.listed_query(fresh)) if fresh else []
-        snapshot = await asyncio.to_thread(_compile, row[0] if row else 0, groups, rights, listed, known)
+        snapshot = await asyncio.to_thread(compile_snapshot, row[0] if row else 0, groups, rights, listed, known)
         return snapshot, asked
 
     async def _rows(self, connection: psycopg.AsyncConnection[Any], query: Select[*tuple[Any, ...]]) -> list[Any]:
-        compiled = query.compile(dialect=_DIALECT)
+        compiled = query.compile(dialect=DIALECT)
         cursor = await connection.execute(str(compiled).encode(), compiled.params)
         return await cursor.fetchall()
 
 
-_DIALECT = PGDialect_psycopg()
+DIALECT: Final = PGDialect_psycopg()
 _EPOCH: Final = b"SELECT value FROM access.epoch WHERE id = 1"
 
 
-def _compile(
+def compile_snapshot(
     epoch: int, groups: list[Any], rights: list[Any], listed: list[Any], known: Mapping[int, BitMap]
 ) -> RightsSnapshot:
+    """A snapshot from the rows of `repository`'s queries; cameras of rights already `known` are taken over."""
     cameras = dict(known)
     cameras.update((row[0], repository.ids_of(row[1])) for row in listed)
     return build(

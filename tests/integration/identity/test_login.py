@@ -132,7 +132,7 @@ async def test_dead_logins_open_nothing(anyone: httpx.AsyncClient, database: Dat
 
 @pytest.mark.parametrize("token", ["gsl_", "x" * 5000, "gsl_ümlaut", "null", "..."])
 async def test_invented_tokens_are_nobody(anyone: httpx.AsyncClient, token: str) -> None:
-    answer = await anyone.get("/api/v1/me", headers={"Authorization": f"Bearer {token}".encode("latin-1")})
+    answer = await anyone.get("/api/v1/me", headers={b"Authorization": f"Bearer {token}".encode("latin-1")})
 
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
 
