@@ -156,12 +156,113 @@ def database_migrate(config: ConfigOption = None) -> None:
         typer.echo(f"pending: {pending(runtime.owner_url)}")
 
 
+@audit_app.command("verify")
+def audit_verify(
+    config: ConfigOption = None,
+    file: Annotated[Path | None, typer.Option(help="An export instead of the database 验证导出文件")] = None,
+    key: Annotated[list[str] | None, typer.Option(help="Trusted public key, base64 可信公钥")] = None,
+    witness: Annotated[Path | None, typer.Option(help="Directory of kept checkpoints 库外检查点目录")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts 供脚本使用")] = False,
+) -> None:
+    """验证审计日志未被改动 · Verify that no entry was changed, removed, reordered or cut off."""
+    from gongshi.audit import cli as room
+
+    if file is not None:
+        report, notes = asyncio.run(
+            room.verify_file(file, keys=dict(map(room.parse_key, key)) if key else None, witnesses=witness)
+        )
+    else:
+        from gongshi.node.log import audit_ports
+        from gongshi.node.serve import reachable_database
+
+        runtime, _ = _runtime(config)
+        with reachable_database(runtime):
+            report, notes = asyncio.run(room.verify(runtime.owner_url, audit_ports(runtime)))
+    show = room.as_json if as_json else room.show
+    typer.echo(show(report, notes, language()))
+    raise typer.Exit(0 if report.ok else 1)
+
+
+@audit_app.command("export")
+def audit_export(file: Path, config: ConfigOption = None) -> None:
+    """导出全部审计日志 · Write the whole log as JSON lines, verifiable on any machine."""
+    from gongshi.audit import cli as room
+    from gongshi.node.log import audit_ports
+    from gongshi.node.serve import reachable_database
+
+    runtime, _ = _runtime(config)
+    with reachable_database(runtime):
+        count = asyncio.run(room.write_export(file, runtime.database_url, audit_ports(runtime)))
+    typer.echo(f"{file}: {count}")
+
+
+@user_app.command("add")
+def user_add(
+    username: str,
+    organisation: Annotated[str, typer.Option(help="Organisation code 单位代码")],
+    role: Annotated[list[str], typer.Option(help="Role, repeatable 角色")],
+    name: Annotated[str | None, typer.Option(help="Display name 显示名")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """新建账号，打印一次性口令 · Open an account and print its one-time password."""
+    from gongshi.node import accounts
+
+    runtime, _ = _runtime(config)
+    typer.echo(asyncio.run(accounts.add(runtime, username, name or username, organisation, role)))
+
+
+@user_app.command("reset")
+def user_reset(username: str, config: ConfigOption = None) -> None:
+    """重置口令 · Give an account a new one-time password."""
+    from gongshi.node import accounts
+
+    runtime, _ = _runtime(config)
+    typer.echo(asyncio.run(accounts.reset(runtime, username)))
+
+
+@user_app.command("list")
+def user_list(config: ConfigOption = None) -> None:
+    """列出账号 · List the accounts."""
+    from gongshi.node import accounts
+
+    runtime, _ = _runtime(config)
+    for line in asyncio.run(accounts.listing(runtime)):
+        typer.echo(line)
+
+
+@database_app.command("seed")
+def database_seed(config: ConfigOption = None) -> None:
+    """写入本市区划与单位 · Write the city's regions and organisations."""
+    from gongshi.node import accounts
+
+    runtime, _ = _runtime(config)
+    typer.echo(asyncio.run(accounts.seed(runtime)))
+
+
+@simulate_app.callback()
+def _simulate() -> None:
+    """Keep `platform` a verb of its own although it is the only one so far."""
+
+
+def _load_simulator() -> None:
+    from gongshi.simulator.cli import platform
+
+    simulate_app.command("platform")(platform)
+
+
+if "simulate" in sys.argv[1:]:
+    # Its options live with the simulator; loaded only when asked for, so that other verbs start quickly.
+    _load_simulator()
+
+
 def _runtime(config: Path | None) -> "tuple[Runtime, Path]":
     from gongshi.config import load
     from gongshi.kit.logging import configure
     from gongshi.node.runtime import Runtime
 
-    file = (config or Path("gongshi.toml")).resolve()
+    standing = [Path("gongshi.toml"), Path(".demo/gongshi.toml")]
+    file = (config or next((path for path in standing if path.exists()), standing[0])).resolve()
     settings = load(file)
     configure(settings.log.level, settings.log.format)
     return Runtime.of(settings), file

@@ -128,6 +128,14 @@ class EmbeddedPostgres:
     def pid(self) -> int | None:
         return self._process.pid if self._process and self._process.poll() is None else None
 
+    def answers(self) -> bool:
+        """Whether a server, ours or another process's, accepts connections on this cluster."""
+        try:
+            psycopg.connect(self.url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
     @property
     def running(self) -> bool:
         return self.pid is not None

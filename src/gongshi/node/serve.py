@@ -2,15 +2,14 @@
 
 import asyncio
 import contextlib
-import signal
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Coroutine, Generator
 from pathlib import Path
 
 import structlog
 
 from gongshi.kit.errors import Problem, Unavailable
 from gongshi.kit.i18n import Text
-from gongshi.node.migrate import migrate
+from gongshi.node.roles.parts import stop_event
 from gongshi.node.runtime import ROLE_NAMES, Runtime
 from gongshi.node.supervisor import ROLES, Supervisor
 
@@ -19,18 +18,11 @@ log = structlog.get_logger(__name__)
 _READY_WITHIN = 60.0
 
 
-def stop_event() -> asyncio.Event:
-    """An event that SIGINT and SIGTERM set."""
-    event = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, event.set)
-    return event
-
-
 @contextlib.contextmanager
 def prepared_database(runtime: Runtime) -> Generator[None]:
     """The database, started when it is ours and migrated in any case; stopped again at the end."""
+    from gongshi.node.migrate import migrate  # noqa: PLC0415 -- roles import this module and never migrate
+
     if runtime.embedded is not None:
         runtime.embedded.start()
     try:
@@ -41,6 +33,26 @@ def prepared_database(runtime: Runtime) -> Generator[None]:
             runtime.embedded.stop()
 
 
+@contextlib.contextmanager
+def reachable_database(runtime: Runtime) -> Generator[None]:
+    """The database for one command: the running node's, or started for the length of the block."""
+    if runtime.embedded is None or runtime.embedded.answers():
+        yield
+        return
+    with prepared_database(runtime):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _beside(work: Coroutine[None, None, None]) -> AsyncGenerator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 @contextlib.asynccontextmanager
 async def running_roles(runtime: Runtime, configuration: Path) -> AsyncGenerator[Supervisor]:
     """All roles on this machine, ready when the block begins."""
@@ -49,7 +61,8 @@ async def running_roles(runtime: Runtime, configuration: Path) -> AsyncGenerator
         for role in ROLES:
             supervisor.add_role(role, configuration)
         await wait_ready(runtime, ROLES)
-        yield supervisor
+        async with _beside(keep_database(runtime)):
+            yield supervisor
     finally:
         await supervisor.stop()
 
@@ -79,6 +92,23 @@ async def answers(runtime: Runtime, role: str) -> bool:
         return False
     finally:
         await client.close()
+
+
+async def keep_database(runtime: Runtime) -> None:
+    """Start the embedded database again when it dies; the roles wait for it and deny meanwhile."""
+    server = runtime.embedded
+    while server is not None:
+        await asyncio.sleep(0.3)
+        if server.running:
+            continue
+        log.error("database.died")
+        try:
+            # Not in a thread: PostgreSQL is to die with the thread that started it, and that must be this one.
+            server.start()
+            log.info("database.restarted")
+        except Problem as problem:
+            log.error("database.start_failed", reason=problem.detail.en)  # noqa: TRY400 -- the reason is the whole story
+            await asyncio.sleep(3)
 
 
 async def serve(runtime: Runtime, configuration: Path) -> None:

@@ -35,7 +35,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "key", name=op.f("pk_idempotency_key")),
         schema="sharing",
     )
-
-
-def downgrade() -> None:
-    op.drop_table("idempotency_key", schema="sharing")

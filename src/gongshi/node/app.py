@@ -1,0 +1,202 @@
+"""The web application: every room's door, problems in two languages, the pages, and nothing without a permission."""
+
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import FileResponse, JSONResponse
+from sqlalchemy.exc import InterfaceError, OperationalError
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from gongshi import __version__
+from gongshi.access.caller import language, request_id
+from gongshi.access.door import check_routes
+from gongshi.kit.errors import BadRequest, FieldError, Invalid, NotFound, Problem, Unavailable
+from gongshi.kit.i18n import Text
+from gongshi.node.doors import DOORS
+
+log = structlog.get_logger(__name__)
+
+PAGES = "/{path:path}"
+"""The only route without a permission: files of the web app, the same for everybody."""
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+Lifespan = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]
+
+
+@contextlib.asynccontextmanager
+async def _nothing(_app: FastAPI) -> AsyncGenerator[None]:
+    yield
+
+
+def create_app(lifespan: Lifespan = _nothing, *, media_sources: str = "") -> FastAPI:
+    """Every door mounted and checked. `app.state` is filled by the caller (`roles.web`, tests).
+
+    `media_sources` are the origins beside our own that pages may load media from.
+    """
+    app = FastAPI(
+        title="Gongshi 共视",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    for door in DOORS:
+        door.mount(app)
+    app.router.routes.append(Route(PAGES, _page, methods=["GET", "HEAD"]))
+    check_routes(app, allowed=[PAGES])
+    _add_problems(app)
+    policy = (
+        "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; worker-src 'self' blob:; "
+        "style-src 'self' 'unsafe-inline'; script-src 'self'; object-src 'none'; base-uri 'self'; "
+        f"frame-ancestors 'none'; form-action 'self'; connect-src 'self' {media_sources}"
+    ).strip()
+
+    async def headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await call_next(request)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        response.headers.setdefault("Content-Security-Policy", policy)
+        if request.url.path.startswith("/api/"):
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    app.middleware("http")(headers)
+    return app
+
+
+def describe() -> dict[str, Any]:
+    """The OpenAPI description of this release."""
+    app = create_app()
+    description = get_openapi(
+        title=app.title,
+        version=app.version,
+        openapi_version="3.1.0",
+        description="一个登记、一个接入面、一种可问责的共享方式 · one registry, one access plane, one accountable way to share",
+        routes=app.routes,
+    )
+    description.setdefault("components", {})["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "cookie": {"type": "apiKey", "in": "cookie", "name": "gongshi_login"},
+    }
+    description["security"] = [{"bearer": []}, {"cookie": []}]
+    return description
+
+
+# -- problems ------------------------------------------------------------------------------
+
+
+def problem_response(request: Request, problem: Problem) -> JSONResponse:
+    """A problem as the caller reads it."""
+    body = problem.body(language(request))
+    body["instance"] = f"urn:uuid:{request_id(request)}"
+    extra: Mapping[str, object] = getattr(problem, "extra", {})
+    body.update(extra)
+    return JSONResponse(
+        body,
+        status_code=problem.status,
+        media_type="application/problem+json",
+        headers={"X-Request-Id": request_id(request), **problem.headers},
+    )
+
+
+class MethodNotAllowed(Problem):
+    status, code, title = 405, "method_not_allowed", Text("不支持这种请求方法", "This method is not allowed here")
+
+
+def _add_problems(app: FastAPI) -> None:
+    async def known(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, Problem)  # noqa: S101 -- registered for this class only
+        if error.status >= 500:
+            log.error("request.failed", code=error.code, path=request.url.path, request_id=request_id(request))
+        return problem_response(request, error)
+
+    async def malformed(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 -- registered for this class only
+        return problem_response(request, _invalid(error))
+
+    async def http(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)  # noqa: S101 -- registered for this class only
+        by_status: dict[int, Problem] = {404: NotFound(), 405: MethodNotAllowed()}
+        problem = by_status.get(error.status_code)
+        if problem is None:
+            problem = BadRequest(Text("请求格式有误", f"The request cannot be read: {error.detail}"))
+        return problem_response(request, problem)
+
+    async def database(request: Request, error: Exception) -> JSONResponse:
+        log.error("request.database", path=request.url.path, error=type(error).__name__)
+        return problem_response(
+            request,
+            Unavailable(
+                Text("数据库暂不可用，请稍后重试", "The database does not answer at the moment; try again shortly"),
+                code="database_unavailable",
+                headers={"Retry-After": "5"},
+            ),
+        )
+
+    async def unforeseen(request: Request, error: Exception) -> JSONResponse:
+        log.error("request.crashed", path=request.url.path, request_id=request_id(request), exc_info=error)
+        return problem_response(request, Problem())
+
+    app.add_exception_handler(Problem, known)
+    app.add_exception_handler(RequestValidationError, malformed)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(OperationalError, database)
+    app.add_exception_handler(InterfaceError, database)
+    app.add_exception_handler(Exception, unforeseen)
+
+
+_WHY = {
+    "missing": Text("缺少这一项", "is missing"),
+    "json_invalid": Text("不是有效的 JSON", "is not valid JSON"),
+    "extra_forbidden": Text("没有这个字段", "is not a known field"),
+}
+
+
+def _invalid(error: RequestValidationError) -> Invalid:
+    found: list[FieldError] = []
+    for item in error.errors():
+        path = [str(part) for part in item["loc"] if part not in {"body", "query", "path"}]
+        name = ".".join(path) or str(item["loc"][0])
+        why = _WHY.get(item["type"], Text(f"无效（{item['msg']}）", f"is not valid ({item['msg']})"))
+        found.append(FieldError(name, item["type"], Text(f"{name} {why.zh}", f"{name} {why.en}")))
+    return Invalid(Text("；".join(e.message.zh for e in found), "; ".join(e.message.en for e in found)), errors=found)
+
+
+# -- pages ---------------------------------------------------------------------------------
+
+_DIST = Path(str(files("gongshi") / "web_dist"))
+
+
+async def _page(request: Request) -> Response:
+    """A built file of the web app, or its index for every address the app itself resolves."""
+    path = request.path_params["path"]
+    if path.startswith("api/"):
+        raise NotFound
+    wanted = (_DIST / path).resolve()
+    if path and wanted.is_relative_to(_DIST) and wanted.is_file():
+        forever = path.startswith("assets/")
+        cache = "public, max-age=31536000, immutable" if forever else "no-cache"
+        return FileResponse(wanted, headers={"Cache-Control": cache})
+    if path.startswith("assets/"):
+        raise NotFound
+    index = _DIST / "index.html"
+    if not index.is_file():
+        raise Unavailable(Text("网页尚未构建：make web", "The pages are not built: make web"), code="no_pages")
+    return FileResponse(index, headers={"Cache-Control": "no-cache"})

@@ -1,0 +1,11 @@
+"""The doors of every room, in the order they stand in the API description."""
+
+from gongshi.access.door import Door
+from gongshi.audit.api import door as audit
+from gongshi.identity.api import door as identity
+from gongshi.node.stream import door as events
+from gongshi.node.system import door as system
+from gongshi.registry.api import door as registry
+from gongshi.sharing.api import door as sharing
+
+DOORS: tuple[Door, ...] = (identity, registry, sharing, audit, events, system)

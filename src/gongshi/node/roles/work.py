@@ -1,0 +1,64 @@
+"""The work role: jobs, the sequencer of the log, and what falls due."""
+
+import asyncio
+
+from sqlalchemy.exc import DBAPIError
+
+from gongshi.audit.sequencer import Sequencer
+from gongshi.audit.service import use_algorithm
+from gongshi.db import jobs
+from gongshi.db.engine import Database
+from gongshi.node.log import keepers, signer
+from gongshi.node.roles.parts import answering, log, stop_event, until
+from gongshi.node.runtime import Runtime
+from gongshi.sharing import grants
+from gongshi.sharing import jobs as sharing_jobs
+
+_EXPIRE_EVERY = 30.0
+
+DECLARED = (sharing_jobs,)
+"""Imported for the jobs they declare."""
+
+
+async def run(runtime: Runtime) -> None:
+    """Work until SIGINT or SIGTERM."""
+    use_algorithm(runtime.settings.audit.algorithm)
+    stop = stop_event()
+    database = runtime.database()
+    queue = jobs.application(jobs.JobContext(database, runtime.objects(), runtime.database_url))
+    audit = runtime.settings.audit
+    first, *witnesses = keepers(runtime)
+    sequencer = Sequencer(
+        runtime.database_url,
+        signer(runtime),
+        first,
+        witnesses=witnesses,
+        algorithm=audit.algorithm,
+        every_entries=audit.checkpoint_entries,
+        every_seconds=audit.checkpoint_seconds,
+    )
+    async with queue.open_async(), answering(runtime, "work", {}):
+        try:
+            await until(
+                stop,
+                {
+                    "jobs": queue.run_worker_async(
+                        wait=True, install_signal_handlers=False, concurrency=2, delete_jobs="successful"
+                    ),
+                    "sequencer": sequencer.run(),
+                    "expiry": _expire(database),
+                },
+            )
+        finally:
+            await database.close()
+
+
+async def _expire(database: Database) -> None:
+    """Close grants in the books when their period is over; the rights themselves end on the second."""
+    while True:
+        try:
+            async with database.unit() as uow:
+                await grants.expire(uow)
+        except DBAPIError as error:
+            log.warning("expiry.postponed", error=type(error).__name__)
+        await asyncio.sleep(_EXPIRE_EVERY)
