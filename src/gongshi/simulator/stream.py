@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
+from av.error import FFmpegError
 
 from gongshi.kit.clock import local, now
 from gongshi.protocols.ps import PsMuxer
@@ -107,7 +108,8 @@ class MediaStream:
         try:
             await self._connect()
             await self._pace()
-        except OSError as error:
+        except (OSError, RuntimeError, ValueError, FFmpegError) as error:
+            # Besides a broken connection: an encoder that failed. Either way the caller must learn that it is over.
             log.warning("simulator.media.broken", channel=self.channel.code, error=str(error))
             self.on_broken()
 
