@@ -123,6 +123,7 @@ class WorkerStats:
     """Figures of one worker process. `lag_ms` is the worst lateness of its 4 ms tick in the last seconds."""
 
     worker: int
+    pid: int | None
     alive: bool
     restarts: int
     streams: int

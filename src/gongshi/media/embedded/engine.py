@@ -230,6 +230,7 @@ class EmbeddedEngine:
             workers.append(
                 WorkerStats(
                     worker=slot.number,
+                    pid=process.pid if process is not None else None,
                     alive=bool(answer),
                     restarts=slot.restarts,
                     streams=len(found),

@@ -79,11 +79,12 @@ class PsDemuxer:
         self.codec: VideoCodec | None = None
         self.audio_codec: AudioKind | None = None
         self.stats = PsStats()
-        self._tail = b""
+        self._tail: bytes = b""
         self._searching = False
         self._stream_id = 0
         self._remaining = 0
         self._open_ended = False
+        self._plain = False
         self._parts: list[bytes] = []
         self._size = 0
         self._pts = -1
@@ -107,11 +108,18 @@ class PsDemuxer:
 
     def feed(self, data: bytes, timestamp: int = 0, *, end: bool = False) -> list[VideoFrame | AudioFrame]:
         """Take the next payload bytes, sent with RTP `timestamp`; give the frames that are now complete."""
+        size = len(data)
+        if self._plain and size < self._remaining:
+            # Most packets lie in the middle of a video PES: nothing to read, nothing to give.
+            self._remaining -= size
+            self._size += size
+            self._parts.append(data)
+            return []
         self._stamp = timestamp
         if self._tail:
             data = self._tail + data
             self._tail = b""
-        size = len(data)
+            size = len(data)
         at = 0
         while at < size:
             if self._remaining:
@@ -148,6 +156,7 @@ class PsDemuxer:
             self.stats.damaged += 1
         self._damaged = bool(self._parts) or self._stream_id in _VIDEO_IDS
         self._remaining = 0
+        self._plain = False
         self._open_ended = False
         self._audio.clear()
         self._audio_size = 0
@@ -256,6 +265,7 @@ class PsDemuxer:
         self._stream_id = stream_id
         self._open_ended = length == 0
         self._remaining = max(left, 0)
+        self._plain = stream_id in _VIDEO_IDS and not self._damaged and self._size + self._remaining <= MAX_FRAME
         if length and not left:
             self._close_pes()
         return payload
