@@ -18,6 +18,7 @@ from gongshi.identity.models import Account
 from gongshi.inventory.workbook import filled_workbook
 from gongshi.kit import clock
 from gongshi.kit.secretbox import SecretBox
+from gongshi.registry.city import city
 from gongshi.registry.models import Camera, Organisation, Region
 from gongshi.registry.seed import Sample, platform_row, sample_cameras, samples, seed_cameras, seed_city
 from gongshi.signalling import service as signalling
@@ -50,6 +51,8 @@ class SimulatedPeer:
     code: str
     name: str
     organisation: str
+    label: str
+    """Who runs it, as written into the picture (G-145)."""
     cameras: Sequence[Sample]
     registered: int
     """How many of them stand in the registry from the start."""
@@ -69,6 +72,8 @@ class SimulatedPeer:
                 "status": "ON",
                 "codec": "h264",
                 "scene": self.scenes[index % len(self.scenes)],
+                "place": [f"安徽省六安市{city().county_names()[sample.town.county]}", sample.town.name, sample.name],
+                "source": self.label,
             }
             for index, sample in enumerate(self.cameras)
         ]
@@ -81,6 +86,7 @@ def simulated_peers() -> list[SimulatedPeer]:
             "34150000552008000001",
             "旅游视频管理平台",
             "culture-tourism",
+            "文旅",
             # The ninth is on the platform but in nobody's form: seen and undeclared.
             list(samples("culture-tourism", 9)),
             _FILED_BEFORE,
@@ -90,6 +96,7 @@ def simulated_peers() -> list[SimulatedPeer]:
             "34150000002001000002",
             "公安视频图像联网平台",
             "police",
+            "公安",
             list(samples("police", 8)),
             8,
             ("street", "square", "street", "gate"),
@@ -180,7 +187,7 @@ async def _duties(uow: UnitOfWork, organisations: Mapping[str, Organisation]) ->
             valid_from=start,
             valid_to=None,
         )
-    city = await uow.session.scalar(select(Region.code).where(Region.level == "city"))
+    capital = await uow.session.scalar(select(Region.code).where(Region.level == "city"))
     for unit, actions in (
         ("police", access.POLICE_ACTIONS),
         ("data-resource", Action.SEE),
@@ -194,7 +201,7 @@ async def _duties(uow: UnitOfWork, organisations: Mapping[str, Organisation]) ->
             basis_id=None,
             actions=actions,
             scope="region",
-            scope_value=city,
+            scope_value=capital,
             valid_from=start,
             valid_to=None,
         )

@@ -1,0 +1,19 @@
+"""One demonstration for the whole story."""
+
+from collections.abc import Iterator
+
+import pytest
+from support.demo import Demo
+
+from gongshi.db.embedded import EmbeddedPostgres
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    running = Demo(tmp_path_factory.mktemp("demo"))
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+        EmbeddedPostgres(running.data).destroy()
