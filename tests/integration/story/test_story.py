@@ -56,9 +56,7 @@ def test_1_the_agency_files_its_inventory_and_the_office_accepts(demo: Demo) -> 
         f"/inventory/filings/{flawed['id']}/findings", headers={"Accept-Language": "en"}, params={"limit": 500}
     ).json()["items"]
     assert [f["message"] for f in english] != [f["message"] for f in findings]
-    marked = openpyxl.load_workbook(
-        io.BytesIO(wenlv.get(f"/inventory/filings/{flawed['id']}/workbook").content)
-    )
+    marked = openpyxl.load_workbook(io.BytesIO(wenlv.get(f"/inventory/filings/{flawed['id']}/workbook").content))
     comments = [cell.comment.text for sheet in marked for row in sheet.iter_rows() for cell in row if cell.comment]
     assert any("C-SHAPE" in text for text in comments)
 
