@@ -84,7 +84,7 @@ def _sheet(sheet: Worksheet, table: Table, room: int | None = None) -> None:
     notes.font = Font(name=FONT, size=9, color="5A6472")
     sheet.row_dimensions[NOTE_ROW].height = 30
     _columns(sheet, table, room or _ROOM[table.sheet])
-    sheet.freeze_panes = sheet.cell(FIRST_ROW, 4 if table is CAMERAS else 3)
+    sheet.freeze_panes = f"{'D' if table is CAMERAS else 'C'}{FIRST_ROW}"
     sheet.page_setup.orientation = "landscape"
     sheet.page_setup.fitToWidth = 1
     sheet.page_setup.fitToHeight = 0
@@ -120,7 +120,7 @@ def _columns(sheet: Worksheet, table: Table, room: int) -> None:
 
 
 def _list(sheet: Worksheet, formula: str, letter: str, room: int, prompt: str) -> None:
-    rule = DataValidation(type="list", formula1=formula, allow_blank=True)
+    rule: Any = DataValidation(type="list", formula1=formula, allow_blank=True)
     rule.error, rule.errorTitle, rule.prompt, rule.promptTitle = "请从列表中选择", "填写有误", prompt, "填写说明"
     rule.errorStyle = "warning"
     rule.add(f"{letter}{FIRST_ROW}:{letter}{FIRST_ROW + room}")

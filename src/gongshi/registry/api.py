@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gongshi.access import rights
 from gongshi.access.actions import Action
-from gongshi.access.door import Caller, Door, Thing, etag
+from gongshi.access.door import Caller, CallerContext, Door, Thing, etag
 from gongshi.access.visible import entitled_to, visible
 from gongshi.kit import clock
 from gongshi.kit.errors import BadRequest, NotFound
@@ -25,12 +25,12 @@ from gongshi.protocols.codes import DeviceCode
 from gongshi.registry import repository, service
 from gongshi.registry.archive import SHARING_CLASSES, archive
 from gongshi.registry.city import city
+from gongshi.registry.items import Names, Sight, camera_item, names
 from gongshi.registry.models import Camera
 from gongshi.registry.ports import Figure, Overview, OverviewProvider, Presence, Sections, WhoMaySee
 from gongshi.registry.repository import Filters, box_of
 from gongshi.registry.schemas import (
     ArchiveGroupOut,
-    CameraAccess,
     CameraItem,
     CameraMap,
     CameraOut,
@@ -43,7 +43,6 @@ from gongshi.registry.schemas import (
     NeedOut,
     OrganisationOut,
     OrganisationPage,
-    OrganisationRef,
     OverviewOut,
     RegionFigures,
     RegionOut,
@@ -59,7 +58,7 @@ _SINGLE_ZOOM = 15.0
 _MOST_ON_MAP = 1_500
 _STATUS_WORDS = {"in_use": 1, "repair": 2, "removed": 3}
 
-Sight = Literal["all", "live", "mine"]
+SightFilter = Literal["all", "live", "mine"]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 SearchText = Annotated[str | None, Query(max_length=100, description="Part of name, code, place or pinyin initials")]
 CodeQuery = Annotated[str | None, Query(max_length=12)]
@@ -103,63 +102,37 @@ async def organisations(caller: Caller) -> OrganisationPage:
 class _View:
     """What turns rows into items: names, what the caller may do, what answers."""
 
-    units: Mapping[int, str]
-    places: Mapping[str, str]
+    names: Names
     snapshot: rights.RightsSnapshot
     online: Mapping[int, bool]
 
 
-async def _view(caller: Caller, session: AsyncSession, rows: Sequence[Camera]) -> _View:
+async def _view(caller: CallerContext, session: AsyncSession, rows: Sequence[Camera]) -> _View:
     ids = [row.id for row in rows]
     presence: Presence | None = getattr(caller.state, "presence", None)
     return _View(
-        {unit.id: unit.name for unit in await repository.organisations(session)},
-        {region.code: region.name for region in await repository.regions(session)},
+        await names(session),
         await rights.load(session, subject=caller.subject, camera_ids=ids),
         await presence.online(session, ids) if presence and ids else {},
     )
 
 
-def _item(caller: Caller, view: _View, row: Camera) -> CameraItem:
+def _sight(caller: CallerContext, view: _View, row: Camera) -> Sight:
     at = clock.now()
-    see = view.snapshot.decide(caller.subject, Action.SEE, row.id, at)
-    live = view.snapshot.decide(caller.subject, Action.LIVE, row.id, at)
-    reduced = see.basis == "catalogue"
+    decisions = {action: view.snapshot.decide(caller.subject, action, row.id, at) for action in Action}
+    see, live = decisions[Action.SEE], decisions[Action.LIVE]
     shown = live if live.allowed else see
-    allowed = [
-        action.wire
-        for action in Action
-        if (view.snapshot.decide(caller.subject, action, row.id, at).allowed if action != Action.SEE else see.allowed)
-    ]
+    allowed = [action.wire for action, decision in decisions.items() if decision.allowed]
     if not live.allowed and caller.permits("sharing.request.create").allowed:
         allowed.append("request")
-    if not reduced:
-        thing = _thing(row)
-        allowed += [verb for verb in ("history", "access") if caller.permits(f"registry.camera.{verb}", thing).allowed]
-    return CameraItem(
-        code=row.code,
-        name=row.name,
-        organisation=OrganisationRef(id=row.organisation_id, name=view.units.get(row.organisation_id, "")),
-        region_code=row.region_code,
-        region_name=view.places.get(row.region_code, row.region_code),
-        place=row.place_text or row.address,
-        longitude=row.longitude,
-        latitude=row.latitude,
-        status=None if reduced else row.status,
-        point_class=row.point_class,
-        place_class=row.place_class,
-        sensitive=row.sensitive,
-        sharing_class=row.sharing_class,
-        direction=None if reduced else row.direction,
-        access=CameraAccess(
-            see=see.basis,
-            live=live.allowed,
-            until=None if shown.not_after is None else clock.local(shown.not_after),
-            grant=shown.grant_id,
-        ),
-        online=None if reduced else view.online.get(row.id),
-        allowed_actions=allowed,
-    )
+    if see.basis != "catalogue":
+        verbs = ("history", "access")
+        allowed += [verb for verb in verbs if caller.permits(f"registry.camera.{verb}", _thing(row)).allowed]
+    return Sight(see.basis, live.allowed, shown.not_after, shown.grant_id, allowed, view.online.get(row.id))
+
+
+def _item(caller: CallerContext, view: _View, row: Camera) -> CameraItem:
+    return camera_item(row, view.names, _sight(caller, view, row))
 
 
 def _thing(row: Camera) -> Thing:
@@ -175,7 +148,7 @@ class _Asked:
 
 
 async def _asked(
-    caller: Caller,
+    caller: CallerContext,
     session: AsyncSession,
     *,
     q: str | None,
@@ -184,7 +157,7 @@ async def _asked(
     bbox: str | None,
     status: str | None,
     sharing_class: str | None,
-    sight: Sight,
+    sight: SightFilter,
 ) -> _Asked:
     at = clock.now()
     box = None
@@ -234,7 +207,7 @@ async def cameras(
     bbox: Annotated[str | None, Query(max_length=120)] = None,
     status: CodeQuery = None,
     sharing_class: Annotated[str | None, Query(max_length=20)] = None,
-    sight: Sight = "all",
+    sight: SightFilter = "all",
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Limit = 50,
 ) -> CameraPage:
@@ -271,7 +244,7 @@ async def camera_map(
     organisation: Annotated[str | None, Query(max_length=64)] = None,
     status: CodeQuery = None,
     sharing_class: Annotated[str | None, Query(max_length=20)] = None,
-    sight: Sight = "all",
+    sight: SightFilter = "all",
 ) -> CameraMap:
     """Clusters by a grid of 64 pixels; close to the ground, and where few are in sight, the cameras themselves."""
     if not math.isfinite(zoom):
@@ -304,7 +277,7 @@ async def camera_map(
     return CameraMap(clusters=clusters, cameras=[_item(caller, view, row) for row in rows], total=total)
 
 
-async def _camera(caller: Caller, session: AsyncSession, code: str) -> Camera:
+async def _camera(caller: CallerContext, session: AsyncSession, code: str) -> Camera:
     row = await repository.camera(session, code, visible(caller.subject, Action.SEE, clock.now()))
     if row is None:
         raise NotFound
@@ -337,9 +310,9 @@ async def camera(code: str, caller: Caller, response: Response) -> CameraOut:
 
 def _names(view: _View) -> dict[str, Any]:
     return {
-        "organisation_id": view.units.get,
-        "demand_organisation_id": view.units.get,
-        "region_code": view.places.get,
+        "organisation_id": view.names.units.get,
+        "demand_organisation_id": view.names.units.get,
+        "region_code": view.names.places.get,
     }
 
 
@@ -356,7 +329,7 @@ _DECLARED = (
 )
 
 
-def _declared(row: Camera, caller: Caller, view: _View) -> dict[str, Any]:
+def _declared(row: Camera, caller: CallerContext, view: _View) -> dict[str, Any]:
     """What the managing unit said in its filing."""
     keep = {column for column, _ in _DECLARED}
     fields = [
@@ -372,7 +345,7 @@ def _declared(row: Camera, caller: Caller, view: _View) -> dict[str, Any]:
     }
 
 
-def _segments(row: Camera, caller: Caller, view: _View) -> list[CodeSegmentOut]:
+def _segments(row: Camera, caller: CallerContext, view: _View) -> list[CodeSegmentOut]:
     code = DeviceCode.parse(row.code, row.code_edition)
     unknown = Text("未定义或随版本不同", "not defined, or different between editions").pick(caller.lang)
     serial = Text("顺序号", "running number").pick(caller.lang)
@@ -380,7 +353,7 @@ def _segments(row: Camera, caller: Caller, view: _View) -> list[CodeSegmentOut]:
     for part in code.segments(caller.lang):
         meaning = part.meaning
         if part.name == "region":
-            meaning = view.places.get(part.digits)
+            meaning = view.names.places.get(part.digits)
         elif part.name == "serial":
             meaning = serial
         elif part.name == "industry" and meaning is None:
@@ -474,7 +447,7 @@ async def overview(caller: Caller) -> OverviewOut:
     )
 
 
-async def _online(caller: Caller, session: AsyncSession, where: ColumnElement[bool]) -> Mapping[str, int] | None:
+async def _online(caller: CallerContext, session: AsyncSession, where: ColumnElement[bool]) -> Mapping[str, int] | None:
     presence: Presence | None = getattr(caller.state, "presence", None)
     if presence is None:
         return None

@@ -193,7 +193,7 @@ async def copy_cameras(session: AsyncSession, rows: Sequence[Mapping[str, Any]])
     """Insert many at once by COPY; every row names the same columns. Returns the new ids by code."""
     if not rows:
         return {}
-    await _copy(session, "registry.camera", list(rows[0]), ([row[key] for key in rows[0]] for row in rows))
+    await copy_rows(session, "registry.camera", list(rows[0]), ([row[key] for key in rows[0]] for row in rows))
     codes = [row["code"] for row in rows]
     found: dict[str, int] = {}
     for start in range(0, len(codes), 5_000):
@@ -230,10 +230,11 @@ async def copy_changes(uow: UnitOfWork, changes: Iterable[Mapping[str, Any]], so
         )
         for change in changes
     )
-    await _copy(uow.session, "registry.change", columns, rows)
+    await copy_rows(uow.session, "registry.change", columns, rows)
 
 
-async def _copy(session: AsyncSession, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+async def copy_rows(session: AsyncSession, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Insert by COPY in the session's transaction; `table` and `columns` are ours, never a user's."""
     raw = await (await session.connection()).get_raw_connection()
     connection: AsyncConnection[Any] = raw.driver_connection  # pyright: ignore[reportAssignmentType] -- psycopg is the only driver
     names = ", ".join(f'"{column}"' for column in columns)

@@ -96,10 +96,11 @@ async def file_cameras(
     *,
     source: str,
     reason: str | None,
+    at_creation: frozenset[str] = frozenset(),
 ) -> Outcome:
     """Create or change cameras of one organisation by code; every row names the same columns.
 
-    Columns not named stay as they are, so that what was decided about a camera survives a new declaration. The code of
+    Columns in `at_creation` are only set for new cameras. Columns not named stay as they are, so that what was decided about a camera survives a new declaration. The code of
     a new camera is frozen at once (G-143). A code of another organisation raises ValueError: the caller has checked.
     Whoever calls this at a door then calls `access.service.touch`.
     """
@@ -121,9 +122,10 @@ async def file_cameras(
         if camera.organisation_id != organisation.id:
             message = f"camera {camera.code} belongs to another organisation"
             raise ValueError(message)
-        differing = difference(camera, row)
+        declared = {column: value for column, value in row.items() if column not in at_creation}
+        differing = difference(camera, declared)
         if differing:
-            values = {column: row[column] for column in row if column != "code"}
+            values = {column: value for column, value in declared.items() if column != "code"}
             merged = {"name": camera.name, "place_text": camera.place_text, "common_name": camera.common_name} | values
             values |= {
                 "id": camera.id,
