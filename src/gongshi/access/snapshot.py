@@ -25,6 +25,8 @@ BASES: Final[tuple[Basis, ...]] = ("duty", "grant", "emergency")
 
 _RANK: Final[dict[str, int]] = {basis: rank for rank, basis in enumerate(BASES)}
 
+_SEE: Final = int(Action.SEE)
+
 
 class CameraGroup(NamedTuple):
     """Cameras in place (not removed) that are alike for access."""
@@ -90,12 +92,13 @@ class RightsSnapshot:
         """
         if camera_id not in self.cameras:
             return DENIALS["no_right"]
+        wanted = int(action)  # the arithmetic of flags costs more than the rest of a decision
         best: Holding | None = None
         best_end: datetime | None = None
         refusal = "no_right"
         for key in subject.holders():
             for holding in self.holdings.get(key, ()):
-                if holding.mask & action != action or camera_id not in holding.cameras:
+                if holding.mask & wanted != wanted or camera_id not in holding.cameras:
                     continue
                 end = holding.valid_to
                 if holding.suspended:
@@ -116,24 +119,25 @@ class RightsSnapshot:
                         best, best_end = holding, end
         if best is not None:
             return Decision(True, BASES[best.rank], best.right_id, best.basis_id, best_end, best.limits, "allowed")
-        if action == Action.SEE and subject.reads_catalogue and camera_id in self.catalogue:
+        if wanted == _SEE and subject.reads_catalogue and camera_id in self.catalogue:
             return CATALOGUE
         return DENIALS[refusal]
 
     def visible(self, subject: Subject, action: Action, at: datetime) -> BitMap:
         """Ids of all cameras for which `decide` says yes; for counting and for pushes to an upper."""
+        wanted = int(action)
         found = BitMap()
         for key in subject.holders():
             for holding in self.holdings.get(key, ()):
                 if (
-                    holding.mask & action == action
+                    holding.mask & wanted == wanted
                     and not holding.suspended
                     and holding.valid_from <= at
                     and (holding.valid_to is None or at < holding.valid_to)
                     and (holding.hours is None or holding.hours.until(at) is not None)
                 ):
                     found |= holding.cameras
-        if action == Action.SEE and subject.reads_catalogue:
+        if wanted == _SEE and subject.reads_catalogue:
             found |= self.catalogue
         return found & self.cameras
 

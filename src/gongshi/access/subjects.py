@@ -1,6 +1,6 @@
 """Who asks: a person, a service account or an upper platform of GB/T 28181 (design.md §6)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
@@ -28,15 +28,24 @@ class Subject:
     roles: frozenset[str] = frozenset()
     login_id: UUID | None = None
 
+    _holders: tuple[Key, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Worked out once, since an agent decides about the same subject every few seconds.
+        object.__setattr__(self, "_holders", self._keys())
+
     def holders(self) -> tuple[Key, ...]:
-        """The holders whose rights this subject may use; none for auditors and administrators (S-13)."""
-        if self.kind == "person":
-            if not self.roles or not self.roles <= BUSINESS:
-                return ()
-            if self.organisation_id is None:
-                return (("person", self.id),)
-            return (("organisation", self.organisation_id), ("person", self.id))
-        return ((self.kind, self.id),)
+        """Those whose rights this subject may use; none for auditors and administrators (S-13)."""
+        return self._holders
+
+    def _keys(self) -> tuple[Key, ...]:
+        if self.kind != "person":
+            return ((self.kind, self.id),)
+        if not self.roles or not self.roles <= BUSINESS:
+            return ()
+        if self.organisation_id is None:
+            return (("person", self.id),)
+        return (("organisation", self.organisation_id), ("person", self.id))
 
     @property
     def reads_catalogue(self) -> bool:
