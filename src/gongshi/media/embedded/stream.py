@@ -224,7 +224,7 @@ class Stream:
             "connections": self.connections,
             "resyncs": self.resyncs + ps.resyncs,
             "foreign_codec": ps.foreign_codec,
-            "waiting_for_key": self.track.waiting,
+            "waiting_for_key": self.track.waiting + ps.unidentified,
         }
         self._emit("lost", stream=self.name, reason=reason, detail=detail)
 

@@ -65,6 +65,9 @@ class PsStats:
     resyncs: int = 0
     oversized: int = 0
     unknown: int = 0
+    """Elements of a kind that is not known here."""
+    unidentified: int = 0
+    """Frames whose codec cannot be told before the first map or parameter set: they wait for a key frame."""
     foreign_codec: str | None = None
 
 
@@ -343,7 +346,7 @@ class PsDemuxer:
         # The content outranks the map, which some devices get wrong; without either the frame cannot be used.
         codec = sniff(data) or self.codec or self._mapped()
         if codec is None:
-            self.stats.unknown += 1
+            self.stats.unidentified += 1
             return
         self.codec = codec
         self.stats.frames += 1

@@ -154,7 +154,7 @@ def test_before_any_map_or_parameter_set_a_frame_cannot_be_used() -> None:
     demuxer = PsDemuxer()
     assert demuxer.feed(muxer.frame(DELTA, 0, key=False), end=True) == []
     assert [f.data for f in videos(run([muxer.frame(KEY, 3600, key=True)], demuxer))] == [KEY]
-    assert demuxer.stats.unknown == 1
+    assert demuxer.stats.unidentified == 1
 
 
 def test_private_streams_and_padding_are_skipped_by_length() -> None:
