@@ -1,17 +1,16 @@
 import { fileURLToPath } from "node:url"
 import vue from "@vitejs/plugin-vue"
 import { defineConfig } from "vitest/config"
-import { mockApi } from "./mock/plugin"
 
-/** Where `npm run dev` finds a node; `npm run dev:mocked` needs none. */
+/** Where `npm run dev` finds a node. */
 const NODE = process.env["GONGSHI_URL"] ?? "http://127.0.0.1:8000"
 
-export default defineConfig(({ mode }) => ({
-  plugins: [vue(), ...(mode === "mocked" ? [mockApi()] : [])],
+export default defineConfig({
+  plugins: [vue()],
   resolve: { alias: { "@": fileURLToPath(new URL("src", import.meta.url)) } },
   server: {
     port: 5173,
-    ...(mode === "mocked" ? {} : { proxy: { "/api": NODE, "/media": NODE, "/healthz": NODE, "/readyz": NODE } }),
+    proxy: { "/api": NODE, "/media": NODE, "/healthz": NODE, "/readyz": NODE },
   },
   build: {
     outDir: "../src/gongshi/web_dist",
@@ -22,4 +21,4 @@ export default defineConfig(({ mode }) => ({
     assetsInlineLimit: 0,
   },
   test: { environment: "happy-dom", include: ["src/**/*.test.ts", "tests/**/*.test.ts"] },
-}))
+})

@@ -1,8 +1,8 @@
 import { onBeforeUnmount } from "vue"
-import { onEvent, type EventBodies, type EventName } from "./stream"
+import { onEvent, type EventKind, type NodeEvent } from "./stream"
 
 /** Listens as long as the component lives. */
-export function useEvent<N extends EventName>(name: N, listener: (body: EventBodies[N]) => void): void {
-  const stop = onEvent(name, listener)
+export function useEvent(kind: EventKind, listener: (event: NodeEvent) => void): void {
+  const stop = onEvent(kind, listener)
   onBeforeUnmount(stop)
 }

@@ -58,3 +58,11 @@ export function byPoint<T>(items: readonly T[], place: (item: T) => Place | null
   }
   return [...groups.values()]
 }
+
+/** Metres between two places on the sphere; exact enough to say "120 m apart". */
+export function metres(a: Place, b: Place): number {
+  const rad = Math.PI / 180
+  const x = (b[0] - a[0]) * rad * Math.cos(((a[1] + b[1]) / 2) * rad)
+  const y = (b[1] - a[1]) * rad
+  return Math.hypot(x, y) * 6_371_008.8
+}

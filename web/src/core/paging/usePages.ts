@@ -5,7 +5,7 @@ import { locale } from "@/core/i18n"
 import { asProblem } from "@/core/request/problem"
 
 /** One list: pages by cursor, joined. States are loading, empty, ready, more and failed. */
-export function usePages<T, P extends Page<T> = Page<T>>(
+export function usePages<P extends Page<unknown>>(
   key: MaybeRefOrGetter<readonly unknown[]>,
   load: (cursor: string | undefined, signal: AbortSignal) => Promise<P>,
   options: { enabled?: MaybeRefOrGetter<boolean>; refresh?: number } = {},
@@ -18,7 +18,7 @@ export function usePages<T, P extends Page<T> = Page<T>>(
     enabled: computed(() => toValue(options.enabled ?? true)),
     ...(options.refresh ? { refetchInterval: options.refresh } : {}),
   })
-  const items = computed<T[]>(() => query.data.value?.pages.flatMap((page) => page.items) ?? [])
+  const items = computed<P["items"]>(() => query.data.value?.pages.flatMap((page) => page.items) ?? [])
   const first = computed<P | undefined>(() => query.data.value?.pages[0])
   const total = computed(() => first.value?.total ?? null)
   return {

@@ -7,8 +7,7 @@ export function windowOf(scrollTop: number, height: number, rowHeight: number, c
   return { first: Math.min(first, last), last, before: Math.min(first, last) * rowHeight, after: (count - last) * rowHeight }
 }
 
-export function useWindow<T>(rows: Ref<T[]>, rowHeight: number) {
-  const viewport = ref<HTMLElement | null>(null)
+export function useWindow<T>(rows: Ref<T[]>, rowHeight: number, viewport: Readonly<Ref<HTMLElement | null>>) {
   const scrollTop = ref(0)
   const height = ref(600)
 
@@ -31,5 +30,5 @@ export function useWindow<T>(rows: Ref<T[]>, rowHeight: number) {
     measure()
   }
 
-  return { viewport, range, visible, nearEnd, measure, reveal }
+  return { range, visible, nearEnd, measure, reveal }
 }

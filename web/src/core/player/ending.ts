@@ -4,6 +4,9 @@ import { asProblem } from "@/core/request/problem"
 import { explain } from "@/core/ui/explain"
 import type { Ending } from "./types"
 
+/** The server's reason: both languages, or one already chosen. */
+export type Reason = { zh: string; en: string } | string | null | undefined
+
 function said(key: string, fallback: string): string {
   const { t, te } = i18n.global
   return te(key, "zh-CN") ? t(key) : fallback
@@ -12,7 +15,7 @@ function said(key: string, fallback: string): string {
 /** An end that the server told: who ended it and why, in its own words where it gave some. */
 export function endedBy(
   code: string | null,
-  reason: { zh: string; en: string } | string | null | undefined,
+  reason: Reason,
   at: string | null = null,
 ): Ending {
   const known = code ?? "closed"

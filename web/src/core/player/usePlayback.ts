@@ -2,7 +2,7 @@ import { onBeforeUnmount, ref, shallowRef, type Ref } from "vue"
 import type { OpenedSession, StreamStep } from "@/core/api/types"
 import { onEvent } from "@/core/events/stream"
 import { ApiProblem } from "@/core/request/problem"
-import { endedBy, failure, refused } from "./ending"
+import { endedBy, failure, refused, type Reason } from "./ending"
 import { ladder, type Rung } from "./ladder"
 import { codecName } from "./mp4"
 import type { Ending, Phase, PlayerPorts, Transport, TransportFailure } from "./types"
@@ -191,10 +191,11 @@ export function usePlayback(video: Ref<HTMLVideoElement | null>, ports: () => Pl
     finish("ended", failure(code))
   }
 
-  const unlisten = onEvent("session.ended", (body) => {
-    if (session.value?.id === body.id && phase.value !== "ended") {
-      finish("ended", endedBy(body.code, body.reason, new Date().toISOString()))
-    }
+  const unlisten = onEvent("session", ({ verb, body }) => {
+    const mine = body["id"] ?? body["session_id"]
+    if (verb !== "ended" || session.value === null || mine !== session.value.id || phase.value === "ended") return
+    const code = typeof body["code"] === "string" ? body["code"] : null
+    finish("ended", endedBy(code, body["reason"] as Reason, new Date().toISOString()))
   })
   onBeforeUnmount(() => {
     unlisten()

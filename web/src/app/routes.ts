@@ -1,0 +1,113 @@
+import type { RouteRecordRaw } from "vue-router"
+
+/** Every page loads with its own part of the program. */
+export const routes: RouteRecordRaw[] = [
+  { path: "/login", name: "login", component: () => import("@/features/login/LoginPage.vue"), meta: { bare: true } },
+  { path: "/password", name: "password", component: () => import("@/features/login/PasswordPage.vue"), meta: { bare: true } },
+  { path: "/", name: "overview", component: () => import("@/features/overview/OverviewPage.vue") },
+  { path: "/todo", name: "todo", component: () => import("@/features/overview/TodoPage.vue") },
+  {
+    path: "/cameras",
+    name: "cameras",
+    component: () => import("@/features/cameras/CamerasPage.vue"),
+    meta: { needs: ["registry.camera.see"] },
+  },
+  {
+    path: "/cameras/:code(\\d{20})",
+    name: "camera",
+    props: true,
+    component: () => import("@/features/cameras/CameraPage.vue"),
+    meta: { needs: ["registry.camera.see"] },
+  },
+  {
+    path: "/cameras/:code(\\d{20})/live",
+    name: "camera-live",
+    props: true,
+    component: () => import("@/features/live/LivePage.vue"),
+    meta: { needs: ["media.session.open"] },
+  },
+  {
+    path: "/live",
+    name: "live",
+    component: () => import("@/features/live/WallPage.vue"),
+    meta: { needs: ["media.session.open"] },
+  },
+  {
+    path: "/peers",
+    name: "peers",
+    component: () => import("@/features/peers/PeersPage.vue"),
+    meta: { needs: ["signalling.peer.see"] },
+  },
+  {
+    path: "/peers/:id(\\d+)",
+    name: "peer",
+    props: true,
+    component: () => import("@/features/peers/PeerPage.vue"),
+    meta: { needs: ["signalling.peer.see"] },
+  },
+  {
+    path: "/inventory",
+    name: "inventory",
+    component: () => import("@/features/inventory/FilingsPage.vue"),
+    meta: { needs: ["inventory.filing.see"] },
+  },
+  {
+    path: "/inventory/filings/:id(\\d+)",
+    name: "filing",
+    props: true,
+    component: () => import("@/features/inventory/FilingPage.vue"),
+    meta: { needs: ["inventory.filing.see"] },
+  },
+  {
+    path: "/inventory/reconciliation",
+    name: "reconciliation",
+    component: () => import("@/features/inventory/ReconciliationPage.vue"),
+    meta: { needs: ["inventory.reconciliation.see"] },
+  },
+  {
+    path: "/sharing/requests",
+    name: "requests",
+    component: () => import("@/features/sharing/RequestsPage.vue"),
+    meta: { needs: ["sharing.request.see"] },
+  },
+  {
+    path: "/sharing/requests/new",
+    name: "request-new",
+    component: () => import("@/features/sharing/RequestFormPage.vue"),
+    meta: { needs: ["sharing.request.create"] },
+  },
+  {
+    path: "/sharing/requests/:id(\\d+)",
+    name: "request",
+    props: true,
+    component: () => import("@/features/sharing/RequestPage.vue"),
+    meta: { needs: ["sharing.request.see"] },
+  },
+  {
+    path: "/sharing/grants",
+    name: "grants",
+    component: () => import("@/features/sharing/GrantsPage.vue"),
+    meta: { needs: ["sharing.grant.see"] },
+  },
+  {
+    path: "/sharing/grants/:id(\\d+)",
+    name: "grant",
+    props: true,
+    component: () => import("@/features/sharing/GrantPage.vue"),
+    meta: { needs: ["sharing.grant.see"] },
+  },
+  {
+    path: "/audit",
+    name: "audit",
+    component: () => import("@/features/audit/AuditPage.vue"),
+    meta: { needs: ["audit.entry.see"] },
+  },
+  {
+    path: "/users",
+    name: "users",
+    component: () => import("@/features/users/UsersPage.vue"),
+    meta: { needs: ["identity.account.see"] },
+  },
+  { path: "/forbidden", name: "forbidden", component: () => import("./ForbiddenPage.vue") },
+  { path: "/:rest(.*)*", name: "missing", component: () => import("./MissingPage.vue") },
+]
