@@ -1,0 +1,212 @@
+"""Why a session did not open or has ended: one code, one sentence in both languages, and what to check.
+
+"Timed out" without a reason does not exist: whoever opens or loses a picture reads which of address, port,
+firewall, SSRC, codec, right or device it was.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from gongshi.kit.errors import Forbidden, Problem, TooManyRequests
+from gongshi.kit.i18n import Text
+
+Suspect = str
+"""`address`, `port`, `firewall`, `ssrc`, `codec`, `right`, `device` or `engine`."""
+
+
+class SessionFailed(Problem):
+    """The picture could not be opened. `data` travels between processes, `extra` stands in the problem's body."""
+
+    status, code, title = 502, "no_picture", Text("画面未能打开", "The picture could not be opened")
+
+    def __init__(
+        self,
+        detail: Text,
+        *,
+        code: str,
+        which: Sequence[Suspect] = (),
+        steps: Sequence[Mapping[str, Any]] = (),
+        session_id: str | None = None,
+    ) -> None:
+        super().__init__(detail, code=code)
+        self.which = tuple(which)
+        self.steps: list[Mapping[str, Any]] = list(steps)
+        self.session_id = session_id
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What travels with the error from the agent to the door."""
+        return {"which": list(self.which), "steps": self.steps}
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """What the page shows beside the sentence."""
+        return {**self.data, "session": self.session_id}
+
+
+class NoRight(Forbidden):
+    """The catalogue shows the camera, but nothing opens it to the caller; says what to ask for."""
+
+    code = "no_right"
+    title = Text("没有此摄像机的调阅授权", "No right to open this camera")
+
+
+class TooManyAtOnce(TooManyRequests):
+    code = "concurrency"
+    title = Text("同时调阅路数已满", "Too many pictures open at once")
+
+
+END_TEXTS: Final[Mapping[str, Text]] = {
+    "closed": Text("本人关闭", "closed by the viewer"),
+    "revoked": Text("授权已被撤销", "the grant was revoked"),
+    "given_back": Text("授权已退还", "the grant was given back"),
+    "period_over": Text("授权期限已到", "the period of the right is over"),
+    "hours_over": Text("每日可调阅时段已过", "the daily hours are over"),
+    "suspended": Text("授权已被暂停", "the right was suspended"),
+    "no_right": Text("已不再有此摄像机的权限", "the right to this camera is gone"),
+    "logged_out": Text("登录已退出或失效", "the login has ended"),
+    "control_lost": Text(
+        "控制中断：无法继续核实权限，画面已按规定关闭",
+        "control lost: rights could no longer be checked, so the picture was closed",
+    ),
+    "stream_lost": Text("设备视频中断", "the device's video broke off"),
+    "not_started": Text("打开后一直没有播放", "it was opened and never played"),
+    "stalled": Text("浏览器长时间没有接收画面", "the browser took no data for too long"),
+    "failed": Text("画面未能打开", "the picture could not be opened"),
+}
+
+ENGINE_REASONS: Final[Mapping[str, str]] = {
+    "viewer_left": "closed",
+    "control_lost": "control_lost",
+    "period_over": "period_over",
+    "stream_closed": "stream_lost",
+    "viewer_stalled": "stalled",
+    "not_started": "not_started",
+    "engine_stopped": "control_lost",
+}
+"""The engine's own reasons (media.engine.SessionClosed) as end codes."""
+
+
+def end_text(code: str) -> Text:
+    return END_TEXTS.get(code, Text(code, code))
+
+
+_DEVICE: Final[Mapping[str, tuple[Text, tuple[Suspect, ...]]]] = {
+    "no_channel": (
+        Text(
+            "没有下级平台上报此摄像机的通道：请核对摄像机编码，或在平台页面重新查询目录",
+            "No peer has reported a channel for this camera: compare the codes, or query the peer's catalogue again",
+        ),
+        ("device",),
+    ),
+    "unknown_channel": (
+        Text(
+            "下级平台已不再上报此通道，请重新查询目录", "The peer no longer reports this channel; query its catalogue"
+        ),
+        ("device",),
+    ),
+    "device_offline": (
+        Text(
+            "设备或其所在平台离线：请看平台页面的最近注册与心跳时间",
+            "The device or its platform is offline; see when it last registered",
+        ),
+        ("device",),
+    ),
+    "no_answer": (
+        Text(
+            "设备没有应答邀请：请检查信令网络，以及设备登记的地址是否还有效",
+            "The device did not answer the invitation: check the signalling network and its registered address",
+        ),
+        ("address", "firewall", "device"),
+    ),
+    "role_unavailable": (
+        Text("信令服务没有响应，请稍后重试", "The signalling service does not answer; try again shortly"),
+        ("engine",),
+    ),
+}
+_REFUSALS: Final[Mapping[str, Text]] = {
+    "403": Text("设备拒绝：不允许本平台点播", "The device forbids this platform to ask for video"),
+    "404": Text("设备拒绝：没有这个通道", "The device says that there is no such channel"),
+    "480": Text("设备拒绝：通道暂时不可用", "The device says that the channel is unavailable for now"),
+    "486": Text("设备拒绝：正忙，可能已达最大并发路数", "The device is busy, perhaps at its limit of streams"),
+    "488": Text("设备拒绝：不接受所给的媒体参数", "The device does not accept the media parameters"),
+    "503": Text("设备拒绝：服务不可用", "The device says that its service is unavailable"),
+}
+
+
+def device_failure(problem: Problem) -> SessionFailed:
+    """What the signal role answered, as the viewer reads it."""
+    known = _DEVICE.get(problem.code)
+    if known is not None:
+        return SessionFailed(known[0], code=problem.code, which=known[1])
+    if problem.code.startswith("refused_"):
+        status = problem.code.removeprefix("refused_")
+        text = _REFUSALS.get(status, Text(f"设备拒绝点播（SIP {status}）", f"The device refused (SIP {status})"))
+        return SessionFailed(text, code=problem.code, which=("codec",) if status == "488" else ("device",))
+    return SessionFailed(problem.detail, code=problem.code, which=("device",))
+
+
+def no_channel() -> SessionFailed:
+    text, which = _DEVICE["no_channel"]
+    return SessionFailed(text, code="no_channel", which=which)
+
+
+def media_failure(reason: str, detail: Mapping[str, Any], *, address: str, port: int, transport: str) -> SessionFailed:
+    """Why no picture came after the device had agreed, read from the engine's counters (media.engine.StreamLost)."""
+    place = f"{address}:{port}/{'TCP' if transport.startswith('tcp') else 'UDP'}"
+    counted = {name: value for name, value in detail.items() if isinstance(value, int) and not isinstance(value, bool)}
+    if reason == "no_frames":
+        codec = detail.get("foreign_codec")
+        if codec:
+            return SessionFailed(
+                Text(
+                    f"收到的视频编码是 {codec}，目前支持 H.264 与 H.265：请在设备上修改编码",
+                    f"The video is coded as {codec}; H.264 and H.265 are supported: change the device's setting",
+                ),
+                code="unsupported_codec",
+                which=("codec",),
+            )
+        return SessionFailed(
+            Text(
+                "收到了数据，但没有可用的视频帧：请检查设备的封装是否为 PS，编码是否为 H.264 或 H.265",
+                "Data arrived, but no usable video: check that the device sends PS with H.264 or H.265",
+            ),
+            code="no_video",
+            which=("codec",),
+        )
+    if counted.get("foreign"):
+        return SessionFailed(
+            Text(
+                f"{place} 只收到来源或 SSRC 不符的数据：请检查设备是否按邀请中的 SSRC 发送，以及中间是否有地址转换",
+                f"{place} received only data of another source or SSRC: check that the device keeps the SSRC it was "
+                "given, and for address translation on the way",
+            ),
+            code="foreign_media",
+            which=("ssrc", "address"),
+        )
+    if counted.get("malformed"):
+        return SessionFailed(
+            Text(
+                f"{place} 收到的数据不是 RTP：请检查设备的传输方式（UDP 或 TCP）与本平台的设置是否一致",
+                f"What {place} received is not RTP: check that device and platform agree on UDP or TCP",
+            ),
+            code="not_rtp",
+            which=("codec", "port"),
+        )
+    if transport == "tcp_passive" and not counted.get("connections"):
+        return SessionFailed(
+            Text(
+                f"设备已应答，但没有连接到 {place}：请检查该端口是否放行，以及设备能否到达该地址",
+                f"The device agreed but never connected to {place}: check that the port is open and reachable",
+            ),
+            code="not_connected",
+            which=("port", "firewall", "address"),
+        )
+    return SessionFailed(
+        Text(
+            f"设备已应答，但 {place} 没有收到任何数据：请检查收流地址是否填对、端口是否被防火墙拦截",
+            f"The device agreed, but nothing arrived at {place}: check the receive address and the firewall",
+        ),
+        code="no_media",
+        which=("address", "port", "firewall"),
+    )

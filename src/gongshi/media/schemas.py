@@ -1,0 +1,127 @@
+"""API shapes of sessions and streams."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{20}$")]
+
+
+class SessionIn(BaseModel):
+    """A wish to look at a camera."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"action": "live", "reason": "防汛值守，查看河道水位"}}
+    )
+
+    action: Literal["live", "playback"] = "live"
+    reason: Annotated[str, StringConstraints(max_length=500)]
+    from_: datetime | None = Field(default=None, alias="from")
+    to: datetime | None = None
+
+
+class UrlsOut(BaseModel):
+    """A format that is not offered is null. Addresses carry a token: never pass them on."""
+
+    flv: str | None
+    fmp4: str | None
+    hls: str | None
+
+
+class StepOut(BaseModel):
+    """One step on the way to the picture."""
+
+    step: str
+    at: datetime
+    ms: int
+    text: str
+    detail: dict[str, Any]
+
+
+class StreamRef(BaseModel):
+    id: UUID
+    steps: list[StepOut]
+
+
+class Watermark(BaseModel):
+    """What the player must lay over the picture (S-07)."""
+
+    name: str
+    organisation: str
+    grant_number: str | None
+    purpose: str | None
+
+
+class OpenedOut(BaseModel):
+    """An open session: connect within `expires_at`; it ends by itself at `not_after` (null: open-ended)."""
+
+    id: UUID
+    urls: UrlsOut
+    expires_at: datetime
+    not_after: datetime | None
+    basis: str
+    stream: StreamRef
+    watermark: Watermark
+
+
+class FreshUrlsOut(BaseModel):
+    urls: UrlsOut
+    expires_at: datetime
+
+
+class Reason(BaseModel):
+    zh: str
+    en: str
+
+
+class SessionOut(BaseModel):
+    """One look at one camera, as the register keeps it."""
+
+    id: UUID
+    state: str
+    camera: dict[str, Any]
+    subject: str
+    organisation: str
+    action: str
+    delivery: str
+    reason: str
+    basis: str
+    grant: int | None
+    grant_number: str | None
+    stream: UUID | None
+    opened_at: datetime
+    first_played_at: datetime | None
+    ended_at: datetime | None
+    not_after: datetime | None
+    end_code: str | None
+    end_reason: Reason | None
+    end_text: str | None
+    which: list[str]
+    seconds: float
+    bytes_sent: int
+    allowed_actions: list[str]
+
+
+class SessionList(BaseModel):
+    items: list[SessionOut]
+    next_cursor: str | None
+
+
+class StreamOut(BaseModel):
+    """A flow and how it was opened."""
+
+    id: UUID
+    state: str
+    camera: str
+    kind: str
+    codec: str | None
+    width: int | None
+    height: int | None
+    opened_at: datetime
+    live_at: datetime | None
+    ended_at: datetime | None
+    end_code: str | None
+    steps: list[StepOut]
+    figures: dict[str, Any] | None
