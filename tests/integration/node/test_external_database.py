@@ -34,7 +34,8 @@ def server() -> Iterator[str]:
     programs = debian_programs()
     base = Path(tempfile.mkdtemp(prefix="gongshi-debian-"))
     account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-    identity = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
+    user, group = (account.pw_uid, account.pw_gid) if account else (None, None)
+    groups: list[str | int] | None = [] if account else None
     if account:
         os.chown(base, account.pw_uid, account.pw_gid)
     subprocess.run(
@@ -42,14 +43,18 @@ def server() -> Iterator[str]:
         check=True,
         capture_output=True,
         cwd=base,
-        **identity,
+        user=user,
+        group=group,
+        extra_groups=groups,
     )
     process = subprocess.Popen(
         [programs / "postgres", "-D", base / "c", "-k", base, "-c", "listen_addresses="],
         cwd=base,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        **identity,
+        user=user,
+        group=group,
+        extra_groups=groups,
     )
     try:
         admin = f"postgresql://admin@/postgres?host={base}"

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from support.demo import Demo
 
 from gongshi.db.embedded import EmbeddedPostgres
+from support.demo import Demo
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import httpx
 import openpyxl
 import psycopg
 import pytest
+
 from support.demo import Demo, wait_for
 
 pytestmark = pytest.mark.timeout(240)
@@ -169,12 +170,12 @@ class Viewer:
 
 def pictures(content: bytes) -> int:
     """How many pictures really decode."""
-    with av.open(io.BytesIO(content)) as container:
+    with av.open(io.BytesIO(content), mode="r") as container:
         count = 0
         try:
             for _ in container.decode(video=0):
                 count += 1
-        except av.error.FFmpegError:
+        except av.FFmpegError:
             pass
         return count
 
