@@ -146,6 +146,11 @@ async def end_streams(
     return list(rows)
 
 
+async def running_streams(session: AsyncSession) -> list[UUID]:
+    """Ids of the streams that are opening or live."""
+    return list(await session.scalars(select(Stream.id).where(Stream.state.in_(("opening", "live")))))
+
+
 async def elect(session: AsyncSession, stream: Stream) -> bool:
     """Become the one opener of a channel's flow; False when another holds it (the unique index decides)."""
     try:
@@ -214,3 +219,9 @@ async def right_limits(session: AsyncSession, right_ids: Sequence[int]) -> dict[
 
 async def count_running(session: AsyncSession) -> int:
     return int(await session.scalar(select(func.count()).where(Session.state == "open")) or 0)
+
+
+async def running_streams(session: AsyncSession) -> set[str]:
+    """Names of the streams that somebody still wants; calls of other streams are left over."""
+    rows = await session.scalars(select(Stream.id).where(Stream.state.in_(("opening", "live"))))
+    return {str(row) for row in rows}

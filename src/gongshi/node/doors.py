@@ -3,9 +3,11 @@
 from gongshi.access.door import Door
 from gongshi.audit.api import door as audit
 from gongshi.identity.api import door as identity
+from gongshi.inventory.api import door as inventory
+from gongshi.media.api import door as media
 from gongshi.node.stream import door as events
 from gongshi.node.system import door as system
 from gongshi.registry.api import door as registry
 from gongshi.sharing.api import door as sharing
 
-DOORS: tuple[Door, ...] = (identity, registry, sharing, audit, events, system)
+DOORS: tuple[Door, ...] = (identity, registry, inventory, sharing, media, audit, events, system)

@@ -1,11 +1,87 @@
 """The media role: the media agent and its workers."""
 
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gongshi.access.follower import RightsFollower
+from gongshi.audit.service import use_algorithm
+from gongshi.media.agent import AgentSettings, MediaAgent
+from gongshi.media.embedded.engine import EmbeddedEngine, EmbeddedSettings
+from gongshi.media.embedded.token import TokenSigner
+from gongshi.media.ports import ChannelRef, RemoteDevices
 from gongshi.node.roles.parts import answering, stop_event
 from gongshi.node.runtime import Runtime
+from gongshi.signalling import service as signalling
+
+_EVERYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 -- compared with, not bound to
 
 
 async def run(runtime: Runtime) -> None:
     """Hold streams and sessions until SIGINT or SIGTERM."""
+    use_algorithm(runtime.settings.audit.algorithm)
     stop = stop_event()
-    async with answering(runtime, "media", {}):
-        await stop.wait()
+    database = runtime.database()
+    rights = RightsFollower(runtime.database_url)
+    signal = runtime.client("signal")
+    media = runtime.settings.media
+    agent = MediaAgent(
+        database=database,
+        engine=EmbeddedEngine(engine_settings(runtime), TokenSigner(runtime.secrets.media)),
+        rights=rights,
+        devices=RemoteDevices(signal),
+        channels=_Channels(),
+        domain_code=runtime.settings.node.code,
+        settings=AgentSettings(linger=media.linger_seconds, first_packet=media.first_packet_seconds),
+    )
+    try:
+        await rights.start()
+        await agent.start()
+        async with answering(runtime, "media", agent.handlers()):
+            await stop.wait()
+    finally:
+        await agent.close()
+        await rights.stop()
+        await signal.close()
+        await database.close()
+
+
+def engine_settings(runtime: Runtime) -> EmbeddedSettings:
+    """Where the workers listen, and how browsers and cameras reach them."""
+    settings = runtime.settings
+    media, web = settings.media, settings.web
+    first, last = settings.rtp_range()
+    reached_at = media.advertise or ("127.0.0.1" if web.host in _EVERYWHERE else web.host)
+    own = tuple(f"http://{name}:{web.port}" for name in ("127.0.0.1", "localhost"))
+    return EmbeddedSettings(
+        run=Path(runtime.sockets),
+        workers=media.workers,
+        host=media.host,
+        address=media.advertise,
+        # Behind the proxy nobody but the proxy needs to reach the workers.
+        http_host="127.0.0.1" if media.same_origin else media.host,
+        http_port=media.http_port,
+        viewer_base="/media/{worker}" if media.same_origin else "http://{host}:{port}",
+        viewer_host=reached_at,
+        rtp_first=first,
+        rtp_last=last,
+        origins=() if media.same_origin else (*own, *web.origins),
+        first_packet=media.first_packet_seconds,
+        no_reader=media.linger_seconds,
+    )
+
+
+class _Channels:
+    """`media.ports.ChannelDirectory`, answered by signalling."""
+
+    async def channel_of(self, session: AsyncSession, camera_id: int) -> ChannelRef | None:
+        found = await signalling.channel_for(session, camera_id)
+        if found is None:
+            return None
+        return ChannelRef(
+            id=found.channel_id,
+            code=found.channel_code,
+            peer_code=found.peer_name,
+            transport="udp" if found.transport == "udp" else "tcp_passive",
+            online=found.peer_online and found.channel_online,
+        )

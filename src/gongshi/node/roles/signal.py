@@ -1,11 +1,32 @@
 """The signal role: GB/T 28181 over sockets."""
 
+from gongshi.media import repository as streams
 from gongshi.node.roles.parts import answering, stop_event
 from gongshi.node.runtime import Runtime
+from gongshi.signalling.server import SignalServer
 
 
 async def run(runtime: Runtime) -> None:
     """Register, answer and call devices until SIGINT or SIGTERM."""
     stop = stop_event()
-    async with answering(runtime, "signal", {}):
-        await stop.wait()
+    database = runtime.database()
+
+    async def wanted() -> set[str]:
+        async with database.read() as session:
+            return {str(stream) for stream in await streams.running_streams(session)}
+
+    server = SignalServer(
+        runtime.settings.sip,
+        runtime.settings.node.code,
+        database,
+        runtime.database_url,
+        runtime.secrets.box,
+        wanted_streams=wanted,
+    )
+    try:
+        await server.start()
+        async with answering(runtime, "signal", server.handlers()):
+            await stop.wait()
+    finally:
+        await server.stop()
+        await database.close()

@@ -11,6 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from gongshi.access.follower import RightsFollower
 from gongshi.access.subjects import Subject
 from gongshi.audit.service import use_algorithm
+from gongshi.inventory.overview import overview as inventory_overview
+from gongshi.media.ports import RemoteAgent
+from gongshi.media.sessions import MediaPorts
 from gongshi.node.app import create_app
 from gongshi.node.log import audit_ports
 from gongshi.node.rpc import RpcServer
@@ -71,7 +74,9 @@ async def filled(app: FastAPI, runtime: Runtime) -> AsyncGenerator[None]:
     state.roles = {role: runtime.client(role) for role in ("signal", "media", "work")}
     state.audit = audit_ports(runtime)
     state.sections = Sections()
-    state.overview = [_sharing_overview]
+    state.overview = [_sharing_overview, inventory_overview]
+    state.media = MediaPorts(state.rights, RemoteAgent(state.roles["media"]))
+    state.box = runtime.secrets.box
     await state.rights.start()
     state.hub.start()
     try:

@@ -8,6 +8,7 @@ from gongshi.audit.sequencer import Sequencer
 from gongshi.audit.service import use_algorithm
 from gongshi.db import jobs
 from gongshi.db.engine import Database
+from gongshi.inventory import jobs as inventory_jobs
 from gongshi.node.log import keepers, signer
 from gongshi.node.roles.parts import answering, log, stop_event, until
 from gongshi.node.runtime import Runtime
@@ -16,7 +17,7 @@ from gongshi.sharing import jobs as sharing_jobs
 
 _EXPIRE_EVERY = 30.0
 
-DECLARED = (sharing_jobs,)
+DECLARED = (inventory_jobs, sharing_jobs)
 """Imported for the jobs they declare."""
 
 
