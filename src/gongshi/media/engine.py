@@ -252,9 +252,17 @@ class MediaEngine(Protocol):
     def capabilities(self) -> Capabilities: ...
 
     async def open_receiver(
-        self, stream: str, transport: Transport = "udp", ssrc: int | None = None, source: str | None = None
+        self,
+        stream: str,
+        transport: Transport = "udp",
+        ssrc: int | None = None,
+        source: str | None = None,
+        toward: str | None = None,
     ) -> Receiver:
-        """Open a receive port for one stream. `source`, when given, is the only IP address accepted.
+        """Open a receive port for one stream.
+
+        `source`, when given, is the only IP address accepted. `toward` is where the device is: it only chooses the
+        local address to tell it, where none is configured.
 
         The port is the key: any SSRC is accepted on it (§10.2), a sender with the expected one wins. Raises
         `StreamExists`, `NoPort`, `Unsupported` (transport).

@@ -15,12 +15,13 @@ import av
 import pytest
 
 from gongshi.media.embedded import EmbeddedEngine, EmbeddedSettings
+from gongshi.media.embedded.picture import PicturePool
 from gongshi.media.embedded.settings import WorkerSettings
 from gongshi.media.embedded.token import TokenSigner
-from gongshi.media.engine import EngineDown, FirstFrame, NoPort, SessionClosed, WorkerLost
+from gongshi.media.engine import EngineDown, FirstFrame, NoPicture, NoPort, SessionClosed, WorkerLost
 from gongshi.protocols.rtp import packetize
 from integration.media.support import SSRC, Camera, Listener, admitted, decoded, get, sending
-from unit.media.clips import packets, packs
+from unit.media.clips import clip, packets, packs
 
 PORTAL = "http://portal.example:8080"
 
@@ -73,6 +74,36 @@ async def test_a_killed_worker_is_told_and_started_again(tmp_path: Path) -> None
             listener.seen.clear()
             await listener.wait(FirstFrame, stream="s")
         await listener.stop()
+
+
+async def test_a_worker_that_hangs_is_ended_and_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gongshi.media.embedded.process._CALL_SECONDS", 0.5)
+    async with running(settings(tmp_path)) as engine:
+        listener = Listener(engine)
+        await engine.open_receiver("s")
+        (pid,) = pids(engine)
+        os.kill(pid, signal.SIGSTOP)
+        with pytest.raises(EngineDown):
+            await engine.open_receiver("t")
+        assert (await listener.wait(WorkerLost)).streams == ("s",)
+        async with asyncio.timeout(10):
+            while not pids(engine):
+                await asyncio.sleep(0.05)
+        assert pids(engine) != [pid]
+        assert (await engine.open_receiver("t")).port
+        await listener.stop()
+
+
+async def test_a_picture_that_does_not_decode_is_refused_and_a_crashed_decoder_replaced() -> None:
+    pool = PicturePool()
+    with pytest.raises(NoPicture):
+        await pool.jpeg("h264", b"\x00\x00\x01\x65" + bytes(range(256)) * 20, None)
+    for process in (pool._pool._processes or {}).values() if pool._pool else ():
+        process.kill()
+    with pytest.raises(NoPicture):
+        await pool.jpeg("h264", clip("h264")[0].data, None)
+    assert (await pool.jpeg("h264", clip("h264")[0].data, None))[:2] == b"\xff\xd8"
+    pool.close()
 
 
 async def test_streams_are_spread_over_workers_with_ports_of_their_own(tmp_path: Path) -> None:

@@ -131,7 +131,12 @@ class EmbeddedEngine:
         )
 
     async def open_receiver(
-        self, stream: str, transport: Transport = "udp", ssrc: int | None = None, source: str | None = None
+        self,
+        stream: str,
+        transport: Transport = "udp",
+        ssrc: int | None = None,
+        source: str | None = None,
+        toward: str | None = None,
     ) -> Receiver:
         if transport not in self.capabilities().transports:
             raise Unsupported(_not_built("TCP 主动收流", "receiving by active TCP"))
@@ -150,7 +155,7 @@ class EmbeddedEngine:
             if fresh:
                 self._streams.pop(stream, None)
             raise
-        return Receiver(stream, self._address(source), int(answer["port"]), transport)
+        return Receiver(stream, self._address(toward or source), int(answer["port"]), transport)
 
     async def close_receiver(self, stream: str) -> None:
         slot = self._streams.pop(stream, None)
@@ -366,7 +371,7 @@ class EmbeddedEngine:
             raise UnknownStream
         return slot
 
-    def _address(self, source: str | None) -> str:
+    def _address(self, device: str | None) -> str:
         settings = self._settings
         if settings.address is not None:
             return settings.address
@@ -375,7 +380,7 @@ class EmbeddedEngine:
         # Connecting a datagram socket sends nothing; it only asks the routing table.
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:
-                probe.connect((source or "192.0.2.1", 9))
+                probe.connect((device or "192.0.2.1", 9))
             except OSError:
                 return "127.0.0.1"
             return str(probe.getsockname()[0])

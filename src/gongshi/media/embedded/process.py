@@ -85,7 +85,13 @@ class WorkerProcess:
         try:
             self._writer.write(json.dumps({"id": number, "verb": verb, "params": params}).encode() + b"\n")
             return await asyncio.wait_for(answer, _CALL_SECONDS)
-        except (OSError, TimeoutError) as error:
+        except TimeoutError as error:
+            # Nothing in a worker waits, so one that does not answer hangs: its pictures stand still already.
+            log.error("media worker %d does not answer %s; ending it", self.settings.worker, verb)  # noqa: TRY400 -- said
+            if self._process is not None and self._process.returncode is None:
+                self._process.kill()
+            raise EngineDown from error
+        except OSError as error:
             raise EngineDown from error
         finally:
             self._waiting.pop(number, None)
