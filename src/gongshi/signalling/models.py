@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Identity, Index, LargeBinary, Text, UniqueConstraint, func
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, Text, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gongshi.db.base import Base
@@ -114,3 +114,19 @@ class Channel(Base):
     first_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     gone_at: Mapped[datetime | None]
+
+
+class Dialog(Base):
+    """A call that stands: kept so that it can be ended, or carried on, after a restart (gb28181.md §10.5)."""
+
+    __tablename__ = "dialog"
+    __table_args__ = (Index("ix_dialog_peer", "peer_id"), SIGNALLING)
+
+    stream_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    """The media room's stream, as text."""
+    peer_id: Mapped[int] = mapped_column(ForeignKey("signalling.peer.id", ondelete="CASCADE"))
+    channel_code: Mapped[str] = mapped_column(Text)
+    ssrc: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[dict[str, Any]]
+    """`protocols.sip.Dialog.dump()` and the flow that the call went over."""
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())

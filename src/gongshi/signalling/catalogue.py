@@ -1,0 +1,306 @@
+"""Catalogue queries: what a peer says it has, put together from many packets and merged as it comes (§7).
+
+Only a complete answer may mark rows as gone, and a great loss must be confirmed by a second answer (§7.5).
+"""
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from gongshi.db.engine import Database
+from gongshi.kit import clock
+from gongshi.protocols.manscdp import CatalogCollector, CatalogItem, CatalogQuery, CatalogResponse, CollectState
+from gongshi.signalling import repository
+from gongshi.signalling.agent import Agent, NoAnswer
+from gongshi.signalling.peers import Peers, PeerState
+from gongshi.signalling.policy import Policy
+from gongshi.signalling.writer import Writer, clean
+
+log = structlog.get_logger(__name__)
+
+CATALOGUED: Final = "signalling.peer.catalogued"
+_BATCH: Final = 512
+_PARALLEL: Final = 8
+"""Catalogues taken in at the same time: a restart brings thousands at once (§4.5)."""
+_KINDS: Final = {"group": "business_group", "organisation": "virtual_organisation"}
+_SECRET_FIELDS: Final = frozenset({"password"})
+_GREAT_LOSS: Final = 0.1
+_NAME: Final = 256
+_VALUE: Final = 1_000
+
+
+@dataclass(slots=True)
+class Run:
+    """One query and the answer so far."""
+
+    peer: PeerState
+    collector: CatalogCollector
+    number: int = 0
+    queue: list[CatalogItem] = field(default_factory=list[CatalogItem])
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    codes: set[str] = field(default_factory=set[str])
+
+
+class Catalogues:
+    """Runs queries, one at a time per peer."""
+
+    def __init__(self, agent: Agent, peers: Peers, database: Database, policy: Policy, writer: Writer) -> None:
+        self._agent = agent
+        self._peers = peers
+        self._database = database
+        self._policy = policy
+        self._writer = writer
+        self._runs: dict[int, Run] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._missed: dict[int, set[str]] = {}
+        self._attempts: dict[int, int] = {}
+        self._gate = asyncio.Semaphore(_PARALLEL)
+        self._random = random.Random()  # noqa: S311 -- spreads load, decides nothing
+
+    # --- asking ------------------------------------------------------------------------------------------------------
+
+    def online(self, peer: PeerState) -> None:
+        """A peer came: ask unless its last complete answer is fresh."""
+        if not self._policy.catalogue_on_register:
+            return
+        if monotonic() - peer.catalogued < self._policy.catalogue_fresh:
+            return
+        # One peer is asked at once; thousands that come together are asked over a minute.
+        waiting = len(self._tasks)
+        self.ask(peer, self._random.uniform(0, min(60.0, waiting / 20)) if waiting > _PARALLEL else 0.0)
+
+    def ask(self, peer: PeerState, delay: float = 0.0) -> None:
+        """Query now (or after `delay`); a query that is under way already is not repeated."""
+        task = self._tasks.get(peer.id)
+        if task is not None and (peer.id in self._runs or delay):
+            return
+        if task is not None:
+            task.cancel()
+        task = asyncio.create_task(self._ask(peer, delay), name=f"catalogue-{peer.code}")
+        self._tasks[peer.id] = task
+        task.add_done_callback(lambda done: self._ended(peer.id, done))
+
+    def _ended(self, peer_id: int, task: "asyncio.Task[None]") -> None:
+        if self._tasks.get(peer_id) is task:
+            del self._tasks[peer_id]
+        if not task.cancelled() and task.exception() is not None:
+            log.error("signal.catalogue.crashed", error=repr(task.exception()))
+
+    def offline(self, peer: PeerState) -> None:
+        """A peer went: nothing more will come."""
+        run = self._runs.get(peer.id)
+        if run is not None and run.collector.state is CollectState.WAITING:
+            run.collector.deadline = 0.0
+            run.news.set()
+
+    async def close(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _ask(self, peer: PeerState, delay: float) -> None:
+        await asyncio.sleep(delay)
+        try:
+            again = await self._run(peer)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("signal.catalogue.database", peer=peer.code, error=type(error).__name__)
+            again = 10.0
+        finally:
+            self._runs.pop(peer.id, None)
+        if again is not None:
+            await asyncio.sleep(again * self._random.uniform(0.9, 1.1))
+            if self._tasks.get(peer.id) is asyncio.current_task():
+                del self._tasks[peer.id]
+                self.ask(peer)
+
+    # --- what comes in -----------------------------------------------------------------------------------------------
+
+    def received(self, peer: PeerState, response: CatalogResponse) -> bool:
+        """A packet of an answer; False when nobody asked for it.
+
+        A wrong SN is forgiven when only one query is open, as here always (§6, Q-48), but not another device's list.
+        """
+        run = self._runs.get(peer.id)
+        if run is None or response.device_id not in {peer.code, ""}:
+            return False
+        run.queue += run.collector.add(response, monotonic())
+        run.news.set()
+        return True
+
+    # --- one run -----------------------------------------------------------------------------------------------------
+
+    def _begin(self, peer: PeerState) -> Run:
+        peer.sn = peer.next_sn() if peer.sn else self._random.randrange(1, 1 << 30)
+        collector = CatalogCollector(
+            peer.code,
+            peer.sn,
+            monotonic(),
+            first_timeout=self._policy.catalogue_first,
+            gap_timeout=self._policy.catalogue_gap,
+            keep=False,
+        )
+        run = self._runs[peer.id] = Run(peer, collector)
+        return run
+
+    async def _run(self, peer: PeerState) -> float | None:
+        """The whole of it; seconds after which to ask again, or None."""
+        async with self._gate:
+            if not peer.online or peer.flow is None:
+                return None
+            run = self._begin(peer)
+            collector = run.collector
+            async with self._database.unit() as uow:
+                run.number = await repository.start_run(uow.session, peer.id, collector.sn)
+            note = await self._send(run)
+            if note is None:
+                await self._collect(run)
+                note = None if collector.packets else "no packet"
+        state = "silent" if note else "complete" if collector.state is CollectState.COMPLETE else "partial"
+        await self._tell(run, state, note)
+        if state == "complete":
+            # The rows are there and usable; what is missing from them is marked only when no late packet came.
+            await self._settle(run)
+            if collector.state is CollectState.COMPLETE:
+                peer.catalogued = monotonic()
+                self._attempts.pop(peer.id, None)
+                return await self._bury(run)
+            await self._tell(run, "partial", "more items than declared")
+        attempt = self._attempts.get(peer.id, 0)
+        self._attempts[peer.id] = attempt + 1
+        return self._policy.catalogue_retry[attempt] if attempt < len(self._policy.catalogue_retry) else None
+
+    async def _send(self, run: Run) -> str | None:
+        """Send the query; what went wrong, if anything."""
+        peer = run.peer
+        body = CatalogQuery(peer.code, run.collector.sn).build(peer.edition)
+        request = self._agent.message(peer, body)
+        assert peer.flow is not None  # noqa: S101 -- checked by the caller
+        try:
+            # Some answer the query before they acknowledge it: packets count all the same.
+            response = await self._agent.ask(request, peer.flow, self._policy.timers.limit)
+        except NoAnswer:
+            return None if run.collector.packets else "no answer"
+        return None if response.status < 300 or run.collector.packets else f"answered {response.status}"
+
+    async def _collect(self, run: Run) -> None:
+        collector = run.collector
+        while True:
+            await self._take(run)
+            if collector.state is not CollectState.WAITING and not run.queue:
+                return
+            if collector.expire(monotonic()):
+                continue
+            if not run.queue:
+                await self._news(run, max(0.0, collector.deadline - monotonic()) + 0.01)
+
+    async def _settle(self, run: Run) -> None:
+        until = monotonic() + self._policy.catalogue_settle
+        while (left := until - monotonic()) > 0 and run.collector.state is CollectState.COMPLETE:
+            await self._news(run, left)
+        await self._take(run)
+
+    @staticmethod
+    async def _news(run: Run, seconds: float) -> None:
+        run.news.clear()
+        try:
+            await asyncio.wait_for(run.news.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _take(self, run: Run) -> None:
+        """Merge what waits."""
+        while run.queue:
+            batch, run.queue = run.queue[:_BATCH], run.queue[_BATCH:]
+            rows = [channel_row(item) for item in batch]
+            run.codes |= {row["code"] for row in rows}
+            # Clipping may make two long invented codes equal; one statement cannot write a row twice.
+            distinct = {row["code"]: row for row in rows}
+            async with self._database.unit() as uow:
+                await repository.merge_channels(uow.session, run.peer.id, list(distinct.values()))
+                await repository.update_run(uow.session, run.number, **_progress(run.collector))
+
+    async def _tell(self, run: Run, state: str, note: str | None) -> None:
+        async with self._database.unit() as uow:
+            await repository.update_run(
+                uow.session, run.number, state=state, note=note, ended_at=clock.now(), **_progress(run.collector)
+            )
+        collector = run.collector
+        log.info(
+            "signal.catalogue",
+            peer=run.peer.code,
+            state=state,
+            declared=collector.declared,
+            received=collector.count,
+            packets=collector.packets,
+            duplicates=collector.duplicates,
+            lost=collector.lost,
+            note=note,
+        )
+        self._writer.changed(run.peer, CATALOGUED, run=run.number, result=state, channels=collector.count)
+
+    async def _bury(self, run: Run) -> float | None:
+        """Tombstone what a complete answer did not name; a great loss only when the next answer says so too."""
+        peer = run.peer
+        async with self._database.unit() as uow:
+            missing, stood = await repository.missing_channels(uow.session, peer.id, run.codes)
+            confirmed = missing & self._missed.pop(peer.id, set())
+            if missing and len(missing) > _GREAT_LOSS * stood and missing != confirmed:
+                self._missed[peer.id] = missing
+                await repository.mark_gone(uow.session, peer.id, confirmed)
+                again = self._policy.catalogue_confirm
+            else:
+                await repository.mark_gone(uow.session, peer.id, missing)
+                again = None
+        if missing:
+            log.info("signal.catalogue.missing", peer=peer.code, missing=len(missing), stood=stood, confirm=bool(again))
+        return again
+
+
+def _progress(collector: CatalogCollector) -> Mapping[str, Any]:
+    declared = collector.declared
+    return {
+        "declared": None if declared is None else min(declared, 2**31 - 1),
+        "received": collector.count,
+        "packets": collector.packets,
+    }
+
+
+def channel_row(item: CatalogItem) -> dict[str, Any]:
+    """A catalogue item as a row; every sent element is kept by name, passwords are not."""
+    fields = {**item.fields, **{f"Info.{name}": value for name, value in item.info.items()}}
+    position = item.position
+    ptz = item.ptz_type
+    return {
+        "code": _clip(item.device_id, 64),
+        "kind": _KINDS.get(item.kind, item.kind),
+        "name": _clip(item.name, _NAME) or _clip(item.device_id, 64),
+        "manufacturer": _clip(item.fields.get("Manufacturer"), _NAME),
+        "model": _clip(item.fields.get("Model"), _NAME),
+        "civil_code": item.civil_code,
+        "address": _clip(item.fields.get("Address"), _VALUE),
+        "parent": _clip(item.fields.get("ParentID"), _NAME),
+        "status": "off" if item.online is False else "on",
+        "longitude": position[0] if position else None,
+        "latitude": position[1] if position else None,
+        "ptz_type": ptz if ptz is not None and 0 <= ptz < 2**31 else None,
+        "fields": {
+            _clip(name, 64): _clip(value, _VALUE)
+            for name, value in fields.items()
+            if name.rpartition(".")[2].lower() not in _SECRET_FIELDS
+        },
+    }
+
+
+def _clip(value: str | None, length: int) -> str | None:
+    cleaned = clean(value)
+    return cleaned[:length] if cleaned else None
+
+
+__all__: Sequence[str] = ("CATALOGUED", "Catalogues", "Run", "channel_row")

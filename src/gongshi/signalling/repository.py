@@ -1,0 +1,264 @@
+"""All SQL of signalling. Rows travel as one JSON document per statement: a batch costs one round trip."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from gongshi.registry.models import Organisation
+from gongshi.signalling.models import Binding, CatalogueRun, Channel, Dialog, Peer
+
+# -- peers and bindings ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRow:
+    """A peer with what belongs to it."""
+
+    peer: Peer
+    organisation: Organisation
+    binding: Binding | None
+
+
+async def peers(session: AsyncSession, *where: ColumnElement[bool]) -> Sequence[PeerRow]:
+    """Peers by code."""
+    query = (
+        select(Peer, Organisation, Binding)
+        .join(Organisation, Organisation.id == Peer.organisation_id)
+        .outerjoin(Binding, Binding.peer_id == Peer.id)
+        .where(*where)
+        .order_by(Peer.code)
+    )
+    return [PeerRow(*row) for row in await session.execute(query)]
+
+
+async def peer(session: AsyncSession, peer_id: int) -> PeerRow | None:
+    found = await peers(session, Peer.id == peer_id)
+    return found[0] if found else None
+
+
+async def peer_by_code(session: AsyncSession, code: str) -> PeerRow | None:
+    found = await peers(session, Peer.code == code)
+    return found[0] if found else None
+
+
+async def insert_peer(session: AsyncSession, values: Mapping[str, Any]) -> Peer | None:
+    """The new row, or None when the code is taken."""
+    query = insert(Peer).values(**values).on_conflict_do_nothing(index_elements=["code"]).returning(Peer)
+    return (await session.scalars(query)).one_or_none()
+
+
+async def organisation(session: AsyncSession, key: str | int) -> Organisation | None:
+    """By number or short key."""
+    by = Organisation.id == int(key) if str(key).isascii() and str(key).isdigit() else Organisation.code == key
+    return await session.scalar(select(Organisation).where(by))
+
+
+_SAVE_BINDINGS = text("""
+INSERT INTO signalling.binding AS b
+  (peer_id, state, reason, transport, remote_host, remote_port, contact, call_id, version, user_agent,
+   registered_at, expires_at, keepalive_at, instance, updated_at)
+SELECT peer_id, state, reason, transport, remote_host, remote_port, contact, call_id, version, user_agent,
+       registered_at, expires_at, keepalive_at, :instance, now()
+FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(
+  peer_id int, state text, reason text, transport text, remote_host text, remote_port int, contact text, call_id text,
+  version text, user_agent text, registered_at timestamptz, expires_at timestamptz, keepalive_at timestamptz)
+WHERE EXISTS (SELECT 1 FROM signalling.peer p WHERE p.id = r.peer_id)
+ON CONFLICT (peer_id) DO UPDATE SET
+  state = excluded.state, reason = excluded.reason, transport = excluded.transport,
+  remote_host = excluded.remote_host, remote_port = excluded.remote_port, contact = excluded.contact,
+  call_id = excluded.call_id, version = excluded.version, user_agent = excluded.user_agent,
+  registered_at = excluded.registered_at, expires_at = excluded.expires_at,
+  keepalive_at = coalesce(excluded.keepalive_at, b.keepalive_at), instance = excluded.instance, updated_at = now()
+""")
+
+
+async def save_bindings(session: AsyncSession, rows: Sequence[Mapping[str, Any]], instance: str) -> None:
+    """Write bindings in one statement; those of peers that were deleted meanwhile fall away."""
+    await session.execute(_SAVE_BINDINGS, {"rows": _json(rows), "instance": instance})
+
+
+_SAVE_KEEPALIVES = text("""
+UPDATE signalling.binding b SET keepalive_at = r.at
+FROM unnest(CAST(:ids AS int[]), CAST(:times AS timestamptz[])) AS r(id, at)
+WHERE b.peer_id = r.id AND b.keepalive_at IS DISTINCT FROM r.at
+""")
+
+
+async def save_keepalives(session: AsyncSession, times: Mapping[int, datetime]) -> None:
+    """Write when each peer was heard last, in one statement."""
+    await session.execute(_SAVE_KEEPALIVES, {"ids": list(times), "times": list(times.values())})
+
+
+# -- catalogue -------------------------------------------------------------------------------------------------------
+
+
+async def start_run(session: AsyncSession, peer_id: int, sn: int) -> int:
+    """A new run's number; runs that an earlier process left unfinished end as silent."""
+    await session.execute(
+        update(CatalogueRun)
+        .where(CatalogueRun.peer_id == peer_id, CatalogueRun.state == "running")
+        .values(state="silent", ended_at=func.now(), note="interrupted")
+    )
+    run = CatalogueRun(peer_id=peer_id, sn=sn, state="running")
+    session.add(run)
+    await session.flush()
+    return run.id
+
+
+async def update_run(session: AsyncSession, run_id: int, **values: Any) -> None:
+    await session.execute(update(CatalogueRun).where(CatalogueRun.id == run_id).values(**values))
+
+
+async def last_complete(session: AsyncSession) -> Mapping[int, datetime]:
+    """When each peer's catalogue was complete last."""
+    query = (
+        select(CatalogueRun.peer_id, func.max(CatalogueRun.ended_at))
+        .where(CatalogueRun.state == "complete", CatalogueRun.ended_at.is_not(None))
+        .group_by(CatalogueRun.peer_id)
+    )
+    return {peer_id: ended for peer_id, ended in await session.execute(query) if ended is not None}
+
+
+async def last_runs(session: AsyncSession, peer_ids: Collection[int]) -> Mapping[int, CatalogueRun]:
+    """The newest run of each peer."""
+    query = (
+        select(CatalogueRun)
+        .distinct(CatalogueRun.peer_id)
+        .where(CatalogueRun.peer_id.in_(peer_ids))
+        .order_by(CatalogueRun.peer_id, CatalogueRun.id.desc())
+    )
+    return {run.peer_id: run for run in await session.scalars(query)}
+
+
+_MERGE = text("""
+INSERT INTO signalling.channel AS c
+  (peer_id, code, kind, name, manufacturer, model, civil_code, address, parent, status, longitude, latitude, ptz_type,
+   fields, camera_id)
+SELECT :peer, r.code, r.kind, r.name, r.manufacturer, r.model, r.civil_code, r.address, r.parent, r.status,
+       r.longitude, r.latitude, r.ptz_type, r.fields, m.id
+FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(
+  code text, kind text, name text, manufacturer text, model text, civil_code text, address text, parent text,
+  status text, longitude float8, latitude float8, ptz_type int, fields jsonb)
+LEFT JOIN registry.camera m ON m.code = r.code AND r.kind = 'device'
+ON CONFLICT (peer_id, code) DO UPDATE SET
+  kind = excluded.kind, name = excluded.name, manufacturer = excluded.manufacturer, model = excluded.model,
+  civil_code = excluded.civil_code, address = excluded.address, parent = excluded.parent, status = excluded.status,
+  longitude = excluded.longitude, latitude = excluded.latitude, ptz_type = excluded.ptz_type,
+  fields = excluded.fields, camera_id = excluded.camera_id, seen_at = now(), gone_at = NULL
+WHERE (c.kind, c.name, c.manufacturer, c.model, c.civil_code, c.address, c.parent, c.status, c.longitude, c.latitude,
+       c.ptz_type, c.fields, c.camera_id)
+  IS DISTINCT FROM
+      (excluded.kind, excluded.name, excluded.manufacturer, excluded.model, excluded.civil_code, excluded.address,
+       excluded.parent, excluded.status, excluded.longitude, excluded.latitude, excluded.ptz_type, excluded.fields,
+       excluded.camera_id)
+  OR c.gone_at IS NOT NULL OR c.seen_at < now() - interval '1 hour'
+""")
+
+
+async def merge_channels(session: AsyncSession, peer_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Take over catalogue items, distinct by code. Rows that say nothing new are not written."""
+    await session.execute(_MERGE, {"peer": peer_id, "rows": _json(rows)})
+
+
+async def missing_channels(session: AsyncSession, peer_id: int, codes: Collection[str]) -> tuple[set[str], int]:
+    """Codes of rows that a complete answer did not name, and how many rows stood."""
+    query = select(Channel.code).where(Channel.peer_id == peer_id, Channel.gone_at.is_(None))
+    known = set(await session.scalars(query))
+    return known - set(codes), len(known)
+
+
+async def mark_gone(session: AsyncSession, peer_id: int, codes: Collection[str]) -> None:
+    """Tombstone channels; their rows stay."""
+    await session.execute(
+        text(
+            "UPDATE signalling.channel SET gone_at = now() "
+            "WHERE peer_id = :peer AND gone_at IS NULL AND code = ANY(CAST(:codes AS text[]))"
+        ),
+        {"peer": peer_id, "codes": list(codes)},
+    )
+
+
+_RELINK = text("""
+UPDATE signalling.channel h SET camera_id = m.id
+FROM signalling.channel c LEFT JOIN registry.camera m ON m.code = c.code
+WHERE h.id = c.id AND c.kind = 'device' AND h.camera_id IS DISTINCT FROM m.id
+""")
+
+
+async def relink(session: AsyncSession) -> int:
+    """Tie channels to cameras by code, after cameras came or went; how many changed."""
+    result = await session.execute(_RELINK)
+    return int(getattr(result, "rowcount", 0))
+
+
+async def channel(session: AsyncSession, channel_id: int) -> Channel | None:
+    return await session.get(Channel, channel_id)
+
+
+async def channels(
+    session: AsyncSession, peer_id: int, *, kind: str | None, after: str | None, limit: int
+) -> Sequence[Channel]:
+    """A peer's channels by code."""
+    query = select(Channel).where(Channel.peer_id == peer_id).order_by(Channel.code).limit(limit)
+    if kind is not None:
+        query = query.where(Channel.kind == kind)
+    if after is not None:
+        query = query.where(Channel.code > after)
+    return (await session.scalars(query)).all()
+
+
+async def channel_counts(session: AsyncSession, peer_ids: Collection[int]) -> Mapping[int, tuple[int, int]]:
+    """(devices, devices whose catalogue status is on) of each peer."""
+    query = (
+        select(Channel.peer_id, func.count(), func.count().filter(Channel.status == "on"))
+        .where(Channel.peer_id.in_(peer_ids), Channel.kind == "device", Channel.gone_at.is_(None))
+        .group_by(Channel.peer_id)
+    )
+    return {peer_id: (total, on) for peer_id, total, on in await session.execute(query)}
+
+
+_BEST = text("""
+SELECT h.id, h.code, h.name, h.status = 'on', p.id, p.name, coalesce(b.state = 'online', false), p.media_transport,
+       b.remote_host
+FROM signalling.channel h
+JOIN signalling.peer p ON p.id = h.peer_id AND p.enabled
+JOIN registry.camera m ON m.id = h.camera_id
+LEFT JOIN signalling.binding b ON b.peer_id = p.id
+WHERE h.camera_id = :camera AND h.kind = 'device'
+ORDER BY h.gone_at IS NOT NULL, b.state IS DISTINCT FROM 'online', p.organisation_id <> m.organisation_id,
+         h.status <> 'on', h.id
+LIMIT 1
+""")
+
+
+async def best_channel(session: AsyncSession, camera_id: int) -> Sequence[Any] | None:
+    """The channel to open for a camera, in the order of `service.ChannelTarget`."""
+    row = (await session.execute(_BEST, {"camera": camera_id})).first()
+    return None if row is None else tuple(row)
+
+
+# -- dialogs ---------------------------------------------------------------------------------------------------------
+
+
+async def save_dialog(session: AsyncSession, values: Mapping[str, Any]) -> None:
+    query = insert(Dialog).values(**values)
+    changed = {name: query.excluded[name] for name in ("peer_id", "channel_code", "ssrc", "state")}
+    await session.execute(query.on_conflict_do_update(index_elements=["stream_id"], set_=changed))
+
+
+async def delete_dialogs(session: AsyncSession, stream_ids: Collection[str]) -> None:
+    await session.execute(delete(Dialog).where(Dialog.stream_id.in_(stream_ids)))
+
+
+async def dialogs(session: AsyncSession) -> Sequence[Dialog]:
+    return (await session.scalars(select(Dialog))).all()
+
+
+def _json(rows: Sequence[Mapping[str, Any]]) -> str:
+    return json.dumps(rows, ensure_ascii=False, default=str)

@@ -1,0 +1,522 @@
+"""The signalling server of a node: sockets, registrar, catalogues, calls and what other roles may ask of them."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from time import monotonic
+from typing import Any, Final
+
+import structlog
+
+from gongshi.config import SipSettings
+from gongshi.db.engine import Database
+from gongshi.kit.errors import Unavailable
+from gongshi.kit.i18n import Text
+from gongshi.kit.ids import new_id
+from gongshi.kit.secretbox import SecretBox
+from gongshi.protocols.errors import ProtocolError, RemoteProtocolError
+from gongshi.protocols.manscdp import CatalogResponse, fast_keepalive, parse
+from gongshi.protocols.sip import (
+    ALLOW,
+    Endpoint,
+    Flow,
+    Request,
+    RequestReceived,
+    Response,
+    SipMessage,
+    parse_message,
+)
+from gongshi.signalling import problems
+from gongshi.signalling.agent import Agent
+from gongshi.signalling.calls import Call, Calls, Order
+from gongshi.signalling.catalogue import Catalogues
+from gongshi.signalling.limits import Sparse
+from gongshi.signalling.peers import Peers, PeerState
+from gongshi.signalling.policy import Policy
+from gongshi.signalling.registrar import Registrar
+from gongshi.signalling.store import Store
+from gongshi.signalling.trace import STRANGERS, Trace, shown
+from gongshi.signalling.wire import Locals, Tcp, Udp, family_of
+from gongshi.signalling.writer import OFFLINE, REGISTERED, Writer
+
+log = structlog.get_logger(__name__)
+
+Wanted = Callable[[], Awaitable[set[str]]]
+"""Streams that the media room still wants; node wires it."""
+_SIP_TEXT: Final = 40
+
+
+class SignalServer:
+    """`await start()`, then everything runs by itself until `await stop()`."""
+
+    def __init__(
+        self,
+        settings: SipSettings,
+        node_code: str,
+        database: Database,
+        database_url: str,
+        box: SecretBox,
+        *,
+        policy: Policy | None = None,
+        wanted_streams: Wanted | None = None,
+    ) -> None:
+        """`node_code` is our 20-digit code, its first ten digits are the SIP domain and the digest realm.
+
+        `wanted_streams` gives the ids of streams that are running: calls of an earlier process for any other are
+        ended. Without it none is carried on.
+        """
+        if policy is None:
+            policy = Policy(
+                expires_minimum=settings.expires_minimum, catalogue_on_register=settings.catalogue_on_register
+            )
+        self._settings = settings
+        self._policy = policy
+        self._wanted = wanted_streams
+        self._code = node_code
+        self.instance = str(new_id())
+        self.peers = Peers(policy.keepalive_slack)
+        self.trace = Trace(policy.trace_messages, policy.trace_bytes)
+        self.counters: dict[str, int] = dict.fromkeys(
+            ("keepalives", "registers", "messages", "unreadable", "strangers", "unknown_commands"), 0
+        )
+        self._endpoint = Endpoint(policy.timers)
+        self._agent = Agent(self._endpoint, node_code, self._send, self._port_of)
+        self._agent.on_deadline = self._schedule
+        self._writer = Writer(database, self.peers, policy, self.instance)
+        self._store = Store(database, database_url, box, node_code[:10], self.peers, self._peers_changed)
+        self._registrar = Registrar(
+            self.peers,
+            policy,
+            node_code[:10],
+            on_bound=self._bound,
+            on_unbound=self._unbound,
+            on_refused=self._writer.refused,
+        )
+        self._catalogues = Catalogues(self._agent, self.peers, database, policy, self._writer)
+        self._calls = Calls(
+            self._agent,
+            policy,
+            flow_of=self._flow_of,
+            save=self._store.save_call,
+            drop=self._store.drop_call,
+            ended=self._store.call_ended,
+        )
+        self._locals = Locals(settings.advertise, family_of(settings.host))
+        self._udp: Udp | None = None
+        self._tcp: Tcp | None = None
+        self._sparse = Sparse(60.0)
+        self._housekeeping: asyncio.Task[None] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    @property
+    def port(self) -> int:
+        """The UDP port, or the TCP port when there is no UDP."""
+        if self._udp is not None:
+            return self._udp.port
+        return self._tcp.port if self._tcp is not None else self._settings.port
+
+    async def start(self) -> None:
+        """Load what is known, open the sockets, carry on. Raises Unavailable when a port is taken."""
+        await self._store.start()
+        for peer in self.peers:
+            # Whoever was bound to a connection of the last process is gone with it.
+            if peer.online and peer.flow is not None and peer.flow.transport == "TCP":
+                self._offline(peer, "connection_lost")
+            elif peer.flow is not None:
+                peer.flow = replace(peer.flow, local_host=self._locals.towards(peer.flow.host))
+        await self._open()
+        for peer in self.peers:
+            if peer.online and peer.flow is not None:
+                peer.flow = replace(peer.flow, local_port=self.port)
+                self._catalogues.online(peer)
+        for call in await self._store.calls():
+            self._calls.restore(call)
+        self._writer.start()
+        self._housekeeping = asyncio.create_task(self._keep_house(), name="signal-housekeeping")
+        log.info(
+            "signal.started",
+            port=self.port,
+            peers=len(self.peers),
+            restored=self.peers.online,
+            calls=len(self._calls),
+            transports=",".join(self._settings.transports),
+        )
+
+    async def _open(self) -> None:
+        host, port = self._settings.host, self._settings.port
+        try:
+            if "tcp" in self._settings.transports:
+                self._tcp = Tcp(
+                    self._stream_message,
+                    self._agent.flush,
+                    self._connection_lost,
+                    self._stream_damaged,
+                    self._locals,
+                    self._policy.connections,
+                )
+                await self._tcp.start(host, port)
+                # With port 0 both transports get the same number.
+                port = self._tcp.port
+            if "udp" in self._settings.transports:
+                self._udp = Udp(host, port, self._datagram, self._agent.flush)
+        except OSError as error:
+            await self._close_sockets()
+            raise Unavailable(
+                Text(
+                    f"SIP 端口 {host}:{port} 无法使用（{error.strerror}）：修改 sip.port 或停止占用它的程序",
+                    f"The SIP port {host}:{port} cannot be used ({error.strerror}): change sip.port or stop what holds it",
+                ),
+                code="sip_port_taken",
+            ) from error
+
+    async def stop(self) -> None:
+        """Close the sockets and write what is owed. Registrations and calls stay in the database."""
+        if self._housekeeping is not None:
+            self._housekeeping.cancel()
+            await asyncio.gather(self._housekeeping, return_exceptions=True)
+        if self._alarm is not None:
+            self._alarm.cancel()
+        await self._catalogues.close()
+        await self._calls.close()
+        await self._close_sockets()
+        await self._writer.stop()
+        await self._store.stop()
+        log.info("signal.stopped")
+
+    async def _close_sockets(self) -> None:
+        if self._udp is not None:
+            self._udp.close()
+            self._udp = None
+        tcp, self._tcp = self._tcp, None
+        if tcp is not None:
+            await tcp.close()
+
+    # --- sending -----------------------------------------------------------------------------------------------------
+
+    def _port_of(self, flow: Flow) -> int:
+        if flow.transport == "TCP" and self._tcp is not None:
+            return self._tcp.port
+        return self._udp.port if self._udp is not None else self._settings.port
+
+    def _flow_of(self, peer_id: int) -> Flow | None:
+        peer = self.peers.by_id(peer_id)
+        return peer.flow if peer is not None and peer.online else None
+
+    def _send(self, data: bytes, flow: Flow) -> None:
+        if flow.transport == "UDP":
+            if self._udp is not None:
+                self._udp.send(data, flow.host, flow.port)
+        elif self._tcp is not None:
+            self._tcp.send(data, flow)
+        peer = self.peers.at(flow)
+        self.trace.add(peer.id if peer else STRANGERS, "out", _path(flow), data)
+
+    def _schedule(self) -> None:
+        """Have the transaction layer called when its next timer is due."""
+        deadline = self._endpoint.deadline
+        if deadline == float("inf"):
+            return
+        loop = asyncio.get_running_loop()
+        due = loop.time() + max(0.0, deadline - monotonic())
+        if self._alarm is not None and not self._alarm.cancelled():
+            if loop.time() < self._alarm.when() <= due:
+                return
+            self._alarm.cancel()
+        self._alarm = loop.call_at(due, self._tick)
+
+    def _tick(self) -> None:
+        self._alarm = None
+        for event in self._endpoint.tick(monotonic()):
+            self._agent.take(event)
+        self._agent.flush()
+
+    # --- receiving ---------------------------------------------------------------------------------------------------
+
+    def _datagram(self, data: bytes, host: str, port: int, now: float) -> None:
+        if not data.strip(b"\r\n\0 "):
+            # An empty datagram keeps a NAT's door open and wants nothing.
+            return
+        flow = Flow("UDP", host, port, self._locals.towards(host), self.port)
+        try:
+            message = parse_message(data)
+        except RemoteProtocolError as error:
+            self._unreadable(flow, data, error)
+            return
+        self._note(message, flow, data)
+        self._message(message, flow, now)
+
+    def _stream_message(self, message: SipMessage, flow: Flow, now: float) -> None:
+        with contextlib.suppress(ProtocolError):
+            self._note(message, flow, message.to_bytes())
+        self._message(message, flow, now)
+
+    def _note(self, message: SipMessage, flow: Flow, data: bytes) -> None:
+        peer = self.peers.at(flow)
+        if peer is None and isinstance(message, Request):
+            with contextlib.suppress(RemoteProtocolError):
+                peer = self.peers.get(message.from_.user)
+        self.trace.add(peer.id if peer else STRANGERS, "in", _path(flow), data)
+
+    def _stream_damaged(self, flow: Flow, error: RemoteProtocolError, data: bytes) -> None:
+        self._unreadable(flow, data, error)
+
+    def _unreadable(self, flow: Flow, data: bytes, error: RemoteProtocolError) -> None:
+        """Counted and told once a minute per source; never answered: there is nothing to answer to."""
+        self.counters["unreadable"] += 1
+        peer = self.peers.at(flow)
+        self.trace.add(peer.id if peer else STRANGERS, "in", _path(flow), data)
+        if count := self._sparse.count(("unreadable", flow.host), monotonic()):
+            log.warning("signal.unreadable", source=_path(flow), error=str(error), size=len(data), count=count)
+
+    def _message(self, message: SipMessage, flow: Flow, now: float) -> None:
+        try:
+            if isinstance(message, Request):
+                if message.method == "REGISTER":
+                    self.counters["registers"] += 1
+                    self._send(self._registrar.register(message, flow, now), flow)
+                    return
+                if message.method == "MESSAGE" and self._keepalive(message, flow, now):
+                    return
+        except RemoteProtocolError as error:
+            self._refuse(message, error, flow)
+            return
+        for event in self._endpoint.receive(message, flow, now):
+            if self._agent.take(event):
+                continue
+            if isinstance(event, RequestReceived):
+                self._request(event, now)
+
+    def _refuse(self, message: SipMessage, error: RemoteProtocolError, flow: Flow) -> None:
+        if isinstance(message, Request):
+            with contextlib.suppress(ProtocolError):
+                self._send(Response.to_request(message, error.hint_status).to_bytes(), flow)
+
+    def _keepalive(self, request: Request, flow: Flow, now: float) -> bool:
+        """Answer an ordinary keepalive at once; False for anything else."""
+        if fast_keepalive(request.body) is None:
+            return False
+        self.counters["keepalives"] += 1
+        status = self._registrar.keepalive(request.from_.user, flow, now)
+        request.stamp_source(flow.host, flow.port)
+        self._send(Response.to_request(request, status).to_bytes(), flow)
+        return True
+
+    # --- requests ----------------------------------------------------------------------------------------------------
+
+    def _request(self, event: RequestReceived, now: float) -> None:
+        match event.request.method:
+            case "MESSAGE":
+                self._manscdp(event, now)
+            case "BYE" | "INFO":
+                status, _ = self._calls.remote(event)
+                if status == 481 and event.request.method == "BYE" and self.peers.at(event.flow) is not None:
+                    # A dialog of before our last crash: old devices take 481 for a reason to go on (§10.5).
+                    status = 200
+                self._answer(event, status, now)
+            case "OPTIONS":
+                self._answer(event, 200, now, [("Allow", ALLOW)])
+            case "NOTIFY":
+                self._answer(event, 200 if self.peers.at(event.flow) is not None else 481, now)
+            case "SUBSCRIBE":
+                self._answer(event, 489, now)
+            case _:
+                self._answer(event, 405, now, [("Allow", ALLOW)])
+
+    def _answer(
+        self, event: RequestReceived, status: int, now: float, headers: list[tuple[str, str]] | None = None
+    ) -> None:
+        with contextlib.suppress(ProtocolError):
+            self._endpoint.respond(event.token, Response.to_request(event.request, status, headers=headers or ()), now)
+
+    def _manscdp(self, event: RequestReceived, now: float) -> None:
+        """Answer at once, then work (§3.2). Only a registered peer from its own address is listened to."""
+        self.counters["messages"] += 1
+        request, flow = event.request, event.flow
+        peer = self.peers.get(request.from_.user) or self.peers.at(flow)
+        if peer is None or not peer.online or peer.flow is None or peer.flow.host != flow.host:
+            self.counters["strangers"] += 1
+            self._answer(event, 403, now)
+            return
+        try:
+            envelope = parse(request.body)
+        except RemoteProtocolError as error:
+            if count := self._sparse.count(("manscdp", peer.code), now):
+                log.warning("signal.manscdp.unreadable", peer=peer.code, error=str(error), count=count)
+            self._answer(event, error.hint_status, now)
+            return
+        if envelope.is_("Notify", "Keepalive"):
+            self.counters["keepalives"] += 1
+            self._answer(event, self._registrar.keepalive(peer.code, flow, now), now)
+            return
+        self._answer(event, 200, now)
+        self._agent.flush()
+        if envelope.is_("Response", "Catalog"):
+            self._catalogues.received(peer, CatalogResponse.parse(envelope))
+            return
+        # Not asked for or not built yet: taken note of, never refused (Q-51).
+        self.counters["unknown_commands"] += 1
+        if count := self._sparse.count(("command", peer.code, envelope.cmd_type[:_SIP_TEXT]), now):
+            log.info(
+                "signal.command.unknown",
+                peer=peer.code,
+                root=envelope.root,
+                command=envelope.cmd_type[:_SIP_TEXT],
+                count=count,
+            )
+
+    # --- who comes and goes --------------------------------------------------------------------------------------------
+
+    def _bound(self, peer: PeerState, fresh: bool) -> None:
+        self._writer.dirty(peer)
+        if not fresh:
+            return
+        assert peer.flow is not None  # noqa: S101 -- bound just now
+        log.info("signal.peer.online", peer=peer.code, at=_path(peer.flow), agent=peer.user_agent)
+        self._writer.changed(peer, REGISTERED, address=peer.flow.host)
+        self._catalogues.online(peer)
+
+    def _unbound(self, peer: PeerState) -> None:
+        log.info("signal.peer.offline", peer=peer.code, reason=peer.reason)
+        self._writer.dirty(peer)
+        self._writer.changed(peer, OFFLINE, reason=peer.reason)
+        self._catalogues.offline(peer)
+        self._calls.offline(peer)
+
+    def _offline(self, peer: PeerState, reason: Any) -> None:
+        if self.peers.unbind(peer, reason):
+            self._unbound(peer)
+
+    def _connection_lost(self, flow: Flow) -> None:
+        for event in self._endpoint.flow_lost(lambda other: other.connection == flow.connection):
+            self._agent.take(event)
+        self._agent.flush()
+        if self._tcp is None:
+            # We are closing it ourselves: the peers did not go.
+            return
+        for peer in self.peers.on_connection(flow.connection):
+            self._offline(peer, "connection_lost")
+
+    def _peers_changed(self, peer: PeerState) -> None:
+        if not peer.enabled:
+            self._offline(peer, "disabled")
+
+    async def _keep_house(self) -> None:
+        swept = monotonic()
+        await self._sweep(0.0)
+        while True:
+            await asyncio.sleep(self._policy.housekeeping)
+            now = monotonic()
+            for peer, reason in self.peers.overdue(now):
+                self._offline(peer, reason)
+            if now - swept >= self._policy.dialog_sweep:
+                swept = now
+                await self._sweep(self._policy.dialog_sweep)
+                if self._tcp is not None:
+                    self._tcp.idle(now, self._policy.idle_connection, lambda n: bool(self.peers.on_connection(n)))
+
+    async def _sweep(self, older: float) -> None:
+        if self._wanted is None:
+            if not older:
+                await self._calls.sweep(set(), 0.0)
+            return
+        try:
+            wanted = await self._wanted()
+        except Exception as error:  # noqa: BLE001 -- whatever the other room's query met; calls wait for the next sweep
+            log.warning("signal.sweep.failed", error=type(error).__name__)
+            return
+        await self._calls.sweep(wanted, older)
+
+    # --- what other roles may ask ------------------------------------------------------------------------------------
+
+    def handlers(self) -> Mapping[str, Callable[..., Awaitable[Any]]]:
+        """For the node's control socket."""
+        return {
+            "invite": self.invite,
+            "bye": self.bye,
+            "query_catalogue": self.query_catalogue,
+            "peers": self.list_peers,
+            "trace": self.show_trace,
+            "stats": self.stats,
+        }
+
+    async def invite(
+        self,
+        stream_id: str,
+        channel_id: int,
+        address: str,
+        port: int,
+        ssrc: int | str | None = None,
+        transport: str = "udp",
+    ) -> dict[str, Any]:
+        """Have a channel send its live stream to `address:port`; see `Calls.invite`."""
+        channel = await self._store.channel(channel_id)
+        if channel is None or channel.kind != "device" or channel.gone_at is not None:
+            raise problems.channel_unknown()
+        peer = self.peers.by_id(channel.peer_id)
+        if peer is None:
+            raise problems.channel_unknown()
+        wanted = int(ssrc) if ssrc is not None and str(ssrc).isascii() and str(ssrc).isdigit() else None
+        online = channel.status == "on"
+        order = Order(str(stream_id), channel.code, channel.name, online, address, port, wanted, transport)
+        return await self._calls.invite(peer, order)
+
+    async def bye(self, stream_id: str) -> bool:
+        """End a stream's call; False when there is none."""
+        return await self._calls.bye(str(stream_id))
+
+    async def query_catalogue(self, peer_id: int) -> dict[str, Any]:
+        """Ask a peer for its catalogue now. Raises PeerOffline, UnknownPeer."""
+        peer = self.peers.by_id(peer_id)
+        if peer is None:
+            raise problems.UnknownPeer
+        if not peer.online:
+            raise problems.PeerOffline(problems.device_offline(peer.name, peer.reason).detail)
+        self._catalogues.ask(peer)
+        return {"id": peer.id, "state": "asked"}
+
+    async def list_peers(self) -> list[dict[str, Any]]:
+        """Live states by id."""
+        return [
+            {
+                "id": peer.id,
+                "code": peer.code,
+                "state": "online" if peer.online else "offline",
+                "reason": peer.reason,
+                "address": _path(peer.flow) if peer.flow else None,
+                "registered_at": peer.registered_at,
+                "keepalive_at": peer.keepalive_at,
+                "calls": sum(1 for call in self._calls.running if call.peer_id == peer.id),
+            }
+            for peer in self.peers
+        ]
+
+    async def show_trace(self, peer_id: int) -> list[dict[str, Any]]:
+        """The last messages from and to a peer, oldest first; 0: strangers."""
+        return [shown(line) for line in self.trace.of(peer_id)]
+
+    async def stats(self) -> dict[str, Any]:
+        """Counters since the start."""
+        return {
+            **self.counters,
+            "peers": len(self.peers),
+            "online": self.peers.online,
+            "calls": len(self._calls),
+            "connections": len(self._tcp) if self._tcp is not None else 0,
+            "datagrams": self._udp.received if self._udp is not None else 0,
+            "unsent": self._udp.unsent if self._udp is not None else 0,
+            "pending_transactions": self._endpoint.pending,
+            "owed": self._writer.pending,
+        }
+
+    @property
+    def calls(self) -> list[Call]:
+        """Calls that stand."""
+        return self._calls.running
+
+
+def _path(flow: Flow) -> str:
+    host = f"[{flow.host}]" if ":" in flow.host else flow.host
+    return f"{flow.transport.lower()}:{host}:{flow.port}"

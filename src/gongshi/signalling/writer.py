@@ -1,0 +1,243 @@
+"""Write-behind: what changed in memory reaches the database within a second, in batches (signalling.md §2.5, §6).
+
+The registry in memory goes on without a database; what is owed is written when it is back.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any, Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from gongshi.audit import service as audit
+from gongshi.db.engine import Database
+from gongshi.db.events import emit
+from gongshi.db.uow import SYSTEM, Actor, UnitOfWork
+from gongshi.signalling import repository
+from gongshi.signalling.limits import Sparse
+from gongshi.signalling.peers import Peers, PeerState
+from gongshi.signalling.policy import Policy
+from gongshi.signalling.problems import OFFLINE_REASONS
+from gongshi.signalling.registrar import Refusal
+
+log = structlog.get_logger(__name__)
+
+_BATCH: Final = 4_000
+_CHANGES: Final = 200
+"""State changes per round: each is an event and an entry of the log."""
+_MOST_CHANGES: Final = 50_000
+"""Owed while the database is away; older ones are told by the newer."""
+_REFUSAL_KEYS: Final = 1_000
+
+Change = tuple[int, str, dict[str, Any]]
+"""(peer, event name, payload)."""
+
+
+def clean(value: str | None) -> str | None:
+    """Text that the database can hold: no NUL, no half of a surrogate pair."""
+    if value is None or (value.isascii() and "\0" not in value):
+        return value
+    return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+class Writer:
+    """Collects and writes. `dirty`, `changed` and `refused` are called from the loop and only note things down."""
+
+    def __init__(self, database: Database, peers: Peers, policy: Policy, instance: str) -> None:
+        self._database = database
+        self._peers = peers
+        self._policy = policy
+        self._instance = instance
+        self._dirty: dict[int, PeerState] = {}
+        self._changes: deque[Change] = deque(maxlen=_MOST_CHANGES)
+        self._refusals: dict[tuple[str, str, Refusal], int] = {}
+        self._told: dict[tuple[str, str, Refusal], float] = {}
+        self._kept: dict[int, Any] = {}
+        self._keepalives_due = 0.0
+        self._sparse = Sparse(30.0)
+        self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._stopping = asyncio.Event()
+
+    # --- notes -------------------------------------------------------------------------------------------------------
+
+    def dirty(self, peer: PeerState) -> None:
+        """The binding changed."""
+        self._dirty[peer.id] = peer
+        self._wake.set()
+
+    def changed(self, peer: PeerState, name: str, **payload: Any) -> None:
+        """The peer came or went: an event and an entry."""
+        state = "online" if peer.online else "offline"
+        known = {"id": peer.id, "code": peer.code, "state": state, "organisation_id": peer.organisation_id}
+        self._changes.append((peer.id, name, known | payload))
+        self._wake.set()
+
+    def refused(self, code: str, host: str, why: Refusal) -> None:
+        """A registration was turned down: logged once a minute, and in the log of the node with a count."""
+        key = (code[:40], host, why)
+        if key not in self._refusals and len(self._refusals) >= _REFUSAL_KEYS:
+            key = ("*", "*", why)
+        self._refusals[key] = self._refusals.get(key, 0) + 1
+        self._wake.set()
+
+    @property
+    def pending(self) -> int:
+        """What is owed to the database."""
+        return len(self._dirty) + len(self._changes)
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="signal-writer")
+
+    async def stop(self) -> None:
+        """Write what is owed, once, and end."""
+        self._stopping.set()
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+        self._keepalives_due = 0.0
+        await self._round(everything=True)
+
+    async def _run(self) -> None:
+        while not self._stopping.is_set():
+            await _within(self._wake, self._policy.keepalive_write_every)
+            self._wake.clear()
+            if self._stopping.is_set():
+                return
+            if not await self._round():
+                await _within(self._stopping, 2.0)
+                self._wake.set()
+            await _within(self._stopping, self._policy.write_every)
+            if self._changes:
+                self._wake.set()
+
+    async def _round(self, *, everything: bool = False) -> bool:
+        """Write one batch of everything; False when the database did not take it, and then nothing is lost."""
+        try:
+            await self._write_bindings()
+            await self._write_changes(everything=everything)
+            await self._write_refusals(everything=everything)
+            await self._write_keepalives()
+        except (SQLAlchemyError, OSError) as error:
+            if count := self._sparse.count("database", monotonic()):
+                log.warning("signal.write.failed", error=type(error).__name__, owed=self.pending, count=count)
+            return False
+        return True
+
+    async def _write_bindings(self) -> None:
+        while self._dirty:
+            batch = dict(list(self._dirty.items())[:_BATCH])
+            rows = [_row(peer) for peer in batch.values() if peer.flow is not None and peer.registered_at is not None]
+            for peer_id in batch:
+                del self._dirty[peer_id]
+            try:
+                if rows:
+                    async with self._database.unit() as uow:
+                        await repository.save_bindings(uow.session, rows, self._instance)
+            except BaseException:
+                # Whoever changed again meanwhile is in the book with the newer state already.
+                self._dirty = batch | self._dirty
+                raise
+
+    async def _write_changes(self, *, everything: bool) -> None:
+        done = 0
+        while self._changes and (everything or done < _CHANGES):
+            peer_id, name, payload = self._changes[0]
+            peer = self._peers.by_id(peer_id)
+            actor = SYSTEM
+            if peer is not None:
+                host = peer.flow.host if peer.flow else None
+                actor = Actor("peer", peer.id, peer.name, peer.organisation_id, peer.organisation_name, host)
+            async with self._database.unit(actor) as uow:
+                await self._tell(uow, peer, name, payload)
+            self._changes.popleft()
+            done += 1
+
+    @staticmethod
+    async def _tell(uow: UnitOfWork, peer: PeerState | None, name: str, payload: Mapping[str, Any]) -> None:
+        await emit(uow, name, **payload)
+        if name not in _ENTRIES:
+            return
+        detail: dict[str, Any] = {"name": peer.name if peer else payload["code"], "code": payload["code"]}
+        reason = payload.get("reason")
+        if reason:
+            because = OFFLINE_REASONS.get(str(reason))
+            detail |= {"code_of_reason": reason, "reason": because.packed() if because else str(reason)}
+        await audit.record(uow, name, object_kind="peer", object_id=payload["id"], detail=detail)
+
+    async def _write_refusals(self, *, everything: bool) -> None:
+        now = monotonic()
+        for key, count in list(self._refusals.items()):
+            if not everything and now - self._told.get(key, float("-inf")) < self._policy.refusals_every:
+                continue
+            code, host, why = key
+            log.warning("signal.register.refused", code=code, source=host, why=why, count=count)
+            if why != "unknown":
+                # Strangers knock all day; only those who use a known peer's name belong into the log of the node.
+                peer = self._peers.get(code)
+                async with self._database.unit(Actor("peer", None, code, address=host)) as uow:
+                    detail = {"code": code, "name": peer.name if peer else code, "why": why, "count": count}
+                    await audit.record(
+                        uow, REFUSED, object_kind="peer", object_id=peer.id if peer else None, detail=detail
+                    )
+            left = self._refusals[key] - count
+            if left:
+                self._refusals[key] = left
+            else:
+                del self._refusals[key]
+            if len(self._told) > _REFUSAL_KEYS:
+                self._told.clear()
+            self._told[key] = now
+
+    async def _write_keepalives(self) -> None:
+        now = monotonic()
+        if now < self._keepalives_due:
+            return
+        heard = {
+            peer.id: peer.keepalive_at
+            for peer in self._peers
+            if peer.keepalive_at is not None and self._kept.get(peer.id) != peer.keepalive_at
+        }
+        if heard:
+            async with self._database.unit() as uow:
+                await repository.save_keepalives(uow.session, heard)
+            self._kept |= heard
+        self._keepalives_due = now + self._policy.keepalive_write_every
+
+
+async def _within(event: asyncio.Event, seconds: float) -> None:
+    """Wait for an event, but no longer."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+
+
+REGISTERED: Final = "signalling.peer.registered"
+OFFLINE: Final = "signalling.peer.offline"
+REFUSED: Final = "signalling.peer.refused"
+_ENTRIES: Final = frozenset({REGISTERED, OFFLINE})
+
+
+def _row(peer: PeerState) -> dict[str, Any]:
+    flow = peer.flow
+    assert flow is not None  # noqa: S101 -- rows are made of peers with a flow only
+    return {
+        "peer_id": peer.id,
+        "state": "online" if peer.online else "offline",
+        "reason": peer.reason,
+        "transport": flow.transport,
+        "remote_host": flow.host,
+        "remote_port": flow.port,
+        "contact": clean(peer.contact),
+        "call_id": clean(peer.call_id),
+        "version": clean(peer.version),
+        "user_agent": clean(peer.user_agent),
+        "registered_at": peer.registered_at,
+        "expires_at": peer.expires_at,
+        "keepalive_at": peer.keepalive_at,
+    }
