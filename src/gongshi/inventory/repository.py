@@ -71,7 +71,7 @@ async def filings(
     if before is not None:
         query = query.where(Filing.id < before)
     rows = await session.execute(query.order_by(Filing.id.desc()).limit(limit + 1))
-    return rows.tuples().all()
+    return rows.all()
 
 
 async def count_by_state(
@@ -80,7 +80,26 @@ async def count_by_state(
     query = select(Filing.state, func.count()).where(Filing.state.in_(states)).group_by(Filing.state)
     if organisation_id is not None:
         query = query.where(Filing.organisation_id == organisation_id)
-    return dict((await session.execute(query)).tuples().all())
+    return dict((await session.execute(query)).all())
+
+
+async def answered(session: AsyncSession) -> tuple[int, int]:
+    """Member units with an accepted filing or zero report, and all member units."""
+    filed = select(Filing.organisation_id).where(Filing.state == "accepted")
+    members = select(func.count()).select_from(Organisation).where(Organisation.member)
+    done = await session.scalar(members.where(Organisation.id.in_(filed)))
+    return done or 0, await session.scalar(members) or 0
+
+
+async def last_was_sent_back(session: AsyncSession, organisation_id: int) -> bool:
+    """Whether the unit's newest filing that anybody decided on or still works on was sent back."""
+    query = (
+        select(Filing.state)
+        .where(Filing.organisation_id == organisation_id, Filing.state.not_in(("failed", "cancelled")))
+        .order_by(Filing.id.desc())
+        .limit(1)
+    )
+    return await session.scalar(query) == "sent_back"
 
 
 async def running(session: AsyncSession, organisation_id: int) -> int:
@@ -92,10 +111,10 @@ async def running(session: AsyncSession, organisation_id: int) -> int:
 
 
 async def set_progress(session: AsyncSession, filing_id: int, progress: float, stage: str) -> bool:
-    """Write the progress; returns whether somebody asked to cancel."""
+    """Write the progress while the check runs; returns whether somebody asked to cancel."""
     query = (
         update(Filing)
-        .where(Filing.id == filing_id)
+        .where(Filing.id == filing_id, Filing.state == "checking")
         .values(progress=progress, stage=stage)
         .returning(Filing.cancel_requested)
     )
@@ -187,7 +206,7 @@ async def good_values(session: AsyncSession, filing_id: int, sheet: str) -> Sequ
         .where(FilingRow.filing_id == filing_id, FilingRow.sheet == sheet, FilingRow.verdict.in_(("ok", "warning")))
         .order_by(FilingRow.id)
     )
-    return (await session.execute(query)).tuples().all()
+    return (await session.execute(query)).all()
 
 
 _LINKS = {
@@ -242,7 +261,7 @@ async def groups(session: AsyncSession, filing_id: int) -> Sequence[tuple[str, s
         .where(Finding.filing_id == filing_id)
         .group_by(Finding.rule, Finding.severity)
     )
-    return (await session.execute(query)).tuples().all()
+    return (await session.execute(query)).all()
 
 
 async def finding(session: AsyncSession, finding_id: int) -> Finding | None:

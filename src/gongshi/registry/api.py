@@ -27,7 +27,7 @@ from gongshi.registry.archive import SHARING_CLASSES, archive
 from gongshi.registry.city import city
 from gongshi.registry.items import Names, Sight, camera_item, names
 from gongshi.registry.models import Camera
-from gongshi.registry.ports import Figure, Overview, OverviewProvider, Presence, Sections, WhoMaySee
+from gongshi.registry.ports import Figure, Overview, OverviewProvider, Presence, Sections
 from gongshi.registry.repository import Filters, box_of
 from gongshi.registry.schemas import (
     ArchiveGroupOut,
@@ -47,8 +47,6 @@ from gongshi.registry.schemas import (
     RegionFigures,
     RegionOut,
     RegionPage,
-    ViewerOut,
-    ViewerPage,
 )
 
 door = Door(prefix="/api/v1", tag="registry")
@@ -387,21 +385,6 @@ async def history(
         items=[item.model_copy(update={"at": clock.local(item.at)}) for item in items],
         next_cursor=encode_cursor(page[-1].id) if len(rows) > limit else None,
     )
-
-
-@door.get(
-    "/cameras/{code}/access",
-    permission="registry.camera.access",
-    summary="Who may see a camera, by what and until when",
-    response_model=ViewerPage,
-)
-async def who_may_see(code: str, caller: Caller) -> ViewerPage:
-    async with caller.read() as session:
-        row = await _camera(caller, session, code)
-        caller.permit("registry.camera.access", _thing(row))
-        asks: WhoMaySee | None = getattr(caller.state, "who_may_see", None)
-        rows = await asks(session, row, caller.lang) if asks else []
-    return ViewerPage(items=[ViewerOut.model_validate(each) for each in rows])
 
 
 @door.get(

@@ -76,11 +76,3 @@ class OverviewProvider(Protocol):
     """A room's part of the first page, for one subject."""
 
     async def __call__(self, session: AsyncSession, subject: Any) -> Overview: ...
-
-
-class WhoMaySee(Protocol):
-    """Everybody who may use a camera and by what; sharing knows."""
-
-    async def __call__(self, session: AsyncSession, camera: Camera, lang: Lang) -> list[dict[str, Any]]:
-        """Rows of `schemas.ViewerOut`."""
-        ...

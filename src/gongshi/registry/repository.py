@@ -93,7 +93,7 @@ async def ids(session: AsyncSession, where: ColumnElement[bool], filters: Filter
 
 async def by_region(session: AsyncSession, where: ColumnElement[bool]) -> Mapping[str, int]:
     query = select(Camera.region_code, func.count()).where(where).group_by(Camera.region_code)
-    return dict((await session.execute(query)).tuples().all())
+    return dict((await session.execute(query)).all())
 
 
 async def cameras_by_codes(session: AsyncSession, codes: Collection[str]) -> Sequence[Camera]:
@@ -141,7 +141,7 @@ async def clusters(
         .order_by(func.count().desc())
         .limit(limit)
     )
-    rows = (await session.execute(query)).tuples()
+    rows = await session.execute(query)
     return [
         # Never null here, by the condition above.
         Cell(float(x or 0), float(y or 0), n, (west or 0.0, south or 0.0, east or 0.0, north or 0.0), sample)
@@ -198,7 +198,7 @@ async def copy_cameras(session: AsyncSession, rows: Sequence[Mapping[str, Any]])
     found: dict[str, int] = {}
     for start in range(0, len(codes), 5_000):
         query = select(Camera.code, Camera.id).where(Camera.code.in_(codes[start : start + 5_000]))
-        found.update((await session.execute(query)).tuples())
+        found.update((await session.execute(query)).all())
     return found
 
 

@@ -139,23 +139,6 @@ class ChangePage(BaseModel):
     next_cursor: str | None
 
 
-class ViewerOut(BaseModel):
-    """Somebody who may use the camera, by what and until when."""
-
-    kind: str
-    name: str
-    basis: str
-    actions: list[str]
-    until: datetime | None
-    grant: int | None = None
-    grant_number: str | None = None
-
-
-class ViewerPage(BaseModel):
-    items: list[ViewerOut]
-    next_cursor: str | None = None
-
-
 class FigureOut(BaseModel):
     key: str
     label: str

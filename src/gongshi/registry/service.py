@@ -26,6 +26,7 @@ _DEFAULTS: dict[str, Any] = {
     "key_position": False,
     "core_area": False,
     "source": "filing",
+    "version": 1,
     **{column: [] for column in _ARRAYS},
 }
 
