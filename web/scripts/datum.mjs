@@ -1,6 +1,6 @@
 // GCJ-02 to WGS-84 by fixed-point iteration over the published forward shift; residual below 1e-7 degrees.
 const SEMI_MAJOR_AXIS = 6378245.0
-const ECCENTRICITY_SQUARED = 0.00669342162296594323
+const ECCENTRICITY_SQUARED = 0.006693421622965943
 const { PI, abs, cos, sin, sqrt } = Math
 
 function ripple(x) {

@@ -82,6 +82,7 @@ export interface ArchiveGroup {
 
 export interface CodeSegment {
   digits: string
+  label?: string
   value: string
   meaning: string
 }
@@ -106,13 +107,16 @@ export interface CameraChange {
 }
 
 export interface CameraViewer {
-  kind?: string
-  name: string
+  kind: string
+  organisation: (OrganisationRef & { name_en?: string }) | null
   basis: string
   actions: string[]
-  until: string | null
-  grant?: number | null
-  grant_number?: string | null
+  purpose: { zh: string; en: string } | null
+  people: number | null
+  suspended: boolean
+  valid_to: string | null
+  grant: number | null
+  grant_number: string | null
 }
 
 export interface MapCluster {
@@ -188,6 +192,8 @@ export interface Filing {
 
 export interface FilingRow {
   sheet: string
+  /** Name of the workbook sheet the row stands on, when there are several. */
+  tab: string | null
   row: number
   raw: Record<string, string | null>
   verdict: "ok" | "warning" | "error" | "skipped"
@@ -196,6 +202,7 @@ export interface FilingRow {
 export interface Finding {
   id: number
   sheet: string | null
+  tab: string | null
   row: number | null
   column: string | null
   column_label: string | null
@@ -219,13 +226,9 @@ export interface FindingPage extends Page<Finding> {
 }
 
 export interface FormField {
-  sheet?: string
   key: string
   label: string
-  label_zh?: string
-  label_en?: string
   help?: string | null
-  enum?: unknown
 }
 
 export interface Peer {
@@ -281,7 +284,7 @@ export interface Effect {
   cameras: number
   sensitive: number
   overlapping: number
-  becomes_visible_to: string | null
+  becomes_visible_to: { name: string; name_en?: string; people?: number } | null
   until: string | null
 }
 
@@ -291,17 +294,15 @@ export interface Decision {
   outcome: string
   comment: string
   at: string
-  account_name?: string | null
-  organisation?: OrganisationRef | null
-  organisation_name?: string | null
+  organisation: OrganisationRef
+  person: string
 }
 
 export interface ShareRequest {
   id: number
   number: string
   organisation: OrganisationRef
-  created_by?: { id: number; name: string } | string | number | null
-  created_by_name?: string | null
+  created_by: string
   state: string
   title: string
   purpose: string
@@ -316,29 +317,42 @@ export interface ShareRequest {
   created_at: string
   submitted_at: string | null
   decided_at: string | null
-  camera_count?: number
+  cameras_count: number
+  purpose_label: string
+  legal_basis_label?: string
   cameras?: RequestCamera[]
   effect?: Effect | null
   decisions?: Decision[]
-  earlier?: ShareRequest[]
+  earlier?: EarlierRequest[]
+  grants?: { id: number; number: string; state: string }[]
+  version: number
   allowed_actions: string[]
+}
+
+export interface EarlierRequest {
+  id: number
+  number: string
+  title: string
+  state: string
+  cameras: number
+  submitted_at: string | null
 }
 
 export interface Grant {
   id: number
   number: string
-  request?: { id: number; number: string } | null
-  request_id?: number | null
+  request: number
   organisation: OrganisationRef
   state: string
   purpose: string
-  legal_basis: string
+  purpose_label: string
+  legal_basis_label: string
   valid_from: string
   valid_to: string
-  actions?: string[]
-  camera_count?: number
-  cameras?: (Camera & { actions?: string[] })[]
-  running_sessions?: number | null
+  cameras_count: number
+  cameras?: (Camera & { actions: string[]; ended_at?: string | null })[]
+  /** People of the grantee who may use it. */
+  people?: number | null
   created_at: string
   ended_at: string | null
   end_reason: string | null
@@ -346,15 +360,17 @@ export interface Grant {
 }
 
 export interface VocabularyItem {
-  code?: string
-  text: string
-  hint?: string | null
+  code: string
+  zh: string
+  en: string
 }
 
 export interface Vocabulary {
   purposes: VocabularyItem[]
   legal_bases: VocabularyItem[]
-  refusal_reasons: VocabularyItem[]
+  refusals: VocabularyItem[]
+  longest_days: number
+  max_concurrency: number
 }
 
 export interface StreamStep {
@@ -392,10 +408,12 @@ export interface AuditEntry {
   sentence: string
   actor_name: string
   organisation_name: string
-  camera: { code: string; name: string } | string | null
+  camera: number | null
+  camera_code: string | null
+  camera_name: string | null
   session_id: string | null
-  grant_id?: number | null
-  grant?: { id: number; number: string } | number | null
+  grant: number | null
+  grant_number: string | null
   detail: unknown
   leaf_index: number | null
 }
@@ -403,7 +421,7 @@ export interface AuditEntry {
 export interface Checkpoint {
   size: number
   at: string
-  node_code: string
+  node: string
   algorithm: string
   root: string
   key_id: string
@@ -414,6 +432,10 @@ export interface Verification {
   entries: number
   checkpoints: number
   seconds: number
+  /** What the verifier could not say for sure, in words. */
+  notes: string[]
+  root: string
+  node: string
   problem: { entry_id: number | null; kind: string; text: string } | null
 }
 
@@ -434,4 +456,6 @@ export interface Account {
 export interface Role {
   code: string
   name: string
+  /** Whether I may give and take it. */
+  givable: boolean
 }

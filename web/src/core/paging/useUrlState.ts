@@ -12,13 +12,8 @@ export function useUrlState() {
   }
 
   function set(changes: Record<string, string | null>): void {
-    const query: Record<string, string> = {}
-    for (const [name, value] of Object.entries(route.query)) if (typeof value === "string") query[name] = value
-    for (const [name, value] of Object.entries(changes)) {
-      if (value === null || value === "") delete query[name]
-      else query[name] = value
-    }
-    void router.replace({ query })
+    const merged = Object.entries({ ...route.query, ...changes })
+    void router.replace({ query: Object.fromEntries(merged.filter(([, value]) => typeof value === "string" && value !== "")) })
   }
 
   function field(name: string, fallback = ""): WritableComputedRef<string> {

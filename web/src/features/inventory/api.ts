@@ -21,25 +21,14 @@ export const listFilings = (filter: Record<string, string>, cursor?: string): Pr
   http.get("/inventory/filings", { ...filter, cursor, limit: 50 })
 export const getFiling = (id: number): Promise<Filing> => http.get(at(id))
 export const listRows = (id: number, query: Record<string, string | number>, cursor?: string): Promise<Page<FilingRow>> =>
-  http.get(`${at(id)}/rows`, { limit: 200, ...query, cursor })
+  http.get(`${at(id)}/rows`, { limit: 500, ...query, cursor })
 export const listFindings = (id: number, query: Record<string, string>, cursor?: string): Promise<FindingPage> =>
   http.get(`${at(id)}/findings`, { limit: 200, ...query, cursor })
 
 /** The columns of the form, by sheet, in their order. */
 export async function formFields(): Promise<Record<string, FormField[]>> {
-  const answer = await http.get<Record<string, unknown>>("/inventory/fields")
-  const sheets: Record<string, FormField[]> = {}
-  const put = (sheet: string, fields: FormField[]): void => {
-    sheets[sheet] = [...(sheets[sheet] ?? []), ...fields]
-  }
-  const list = answer["sheets"] ?? answer["tables"] ?? answer["items"] ?? answer
-  if (Array.isArray(list)) {
-    for (const item of list as (FormField & { fields?: FormField[] })[]) put(item.sheet ?? "camera", item.fields ?? [item])
-  } else {
-    for (const [sheet, fields] of Object.entries(list as Record<string, unknown>))
-      if (Array.isArray(fields)) put(sheet, fields as FormField[])
-  }
-  return sheets
+  const { tables } = await http.get<{ tables: { sheet: string; fields: FormField[] }[] }>("/inventory/fields")
+  return Object.fromEntries(tables.map(({ sheet, fields }) => [sheet, fields]))
 }
 
 export function uploadForm(

@@ -7,16 +7,16 @@ export type Marks = ReadonlyMap<string, Severity>
 
 const WEIGHT: Record<Severity, number> = { error: 3, warning: 2, suspicious: 1, advice: 0 }
 
-function key(sheet: string, row: number, column: string): string {
-  return `${sheet}:${String(row)}:${column}`
+function key(sheet: string, tab: string | null, row: number, column: string): string {
+  return [sheet, tab ?? "", String(row), column].join("\u0000")
 }
 
 /** The worst finding of every cell. */
 export function toMarks(findings: readonly Finding[]): Map<string, Severity> {
   const marks = new Map<string, Severity>()
-  for (const { sheet, row, column, severity } of findings) {
+  for (const { sheet, tab, row, column, severity } of findings) {
     if (sheet === null || row === null || column === null) continue
-    const at = key(sheet, row, column)
+    const at = key(sheet, tab, row, column)
     const old = marks.get(at)
     if (old === undefined || WEIGHT[severity] > WEIGHT[old]) marks.set(at, severity)
   }
@@ -39,6 +39,6 @@ export function useMarks(id: Ref<number>): Ref<Marks> {
   return computed(() => toMarks(all.items.value))
 }
 
-export function cellMarks(marks: Marks, row: FilingRow, sheet: string, column: string): Severity | "" {
-  return marks.get(key(sheet, row.row, column)) ?? ""
+export function cellMarks(marks: Marks, row: FilingRow, column: string): Severity | "" {
+  return marks.get(key(row.sheet, row.tab, row.row, column)) ?? ""
 }

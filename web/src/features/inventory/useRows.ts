@@ -5,6 +5,14 @@ import { listRows } from "./api"
 /** No form row lies further than this many pages away from the top of what is loaded. */
 const MOST_PAGES = 200
 
+/** Where a finding points in the file. */
+export interface CellPlace {
+  sheet: string
+  tab: string | null
+  row: number
+  column: string | null
+}
+
 /** The rows of one sheet, loaded as they are needed, and the way to a certain row. */
 export function useRows(id: Ref<number>, sheet: Ref<string>, onlyBad: Ref<boolean>) {
   const rows = usePages(
@@ -14,11 +22,11 @@ export function useRows(id: Ref<number>, sheet: Ref<string>, onlyBad: Ref<boolea
   const seeking = ref(false)
 
   /** Loads until the row is there; its index, or -1. */
-  async function seek(row: number): Promise<number> {
+  async function seek(place: CellPlace): Promise<number> {
     seeking.value = true
     try {
       for (let page = 0; page < MOST_PAGES; page += 1) {
-        const index = rows.items.value.findIndex((item) => item.row === row)
+        const index = rows.items.value.findIndex((item) => item.row === place.row && item.tab === place.tab)
         if (index >= 0 || !rows.hasMore.value) return index
         await rows.more()
       }

@@ -37,8 +37,8 @@ export const listRequests = (filter: Record<string, string>, cursor?: string): P
 export const getRequest = (id: number): Promise<ShareRequest> => http.get(at(id))
 export const createRequest = (body: RequestBody, key: string): Promise<ShareRequest> =>
   http.post("/share-requests", body, { "Idempotency-Key": key })
-export const changeRequest = (id: number, body: RequestBody, version: string | null): Promise<ShareRequest> =>
-  call("PATCH", at(id), { body, ...(version === null ? {} : { headers: { "If-Match": version } }) })
+export const changeRequest = (id: number, body: RequestBody, version: number): Promise<ShareRequest> =>
+  call("PATCH", at(id), { body, headers: { "If-Match": `"${String(version)}"` } })
 export const submitRequest = (id: number): Promise<ShareRequest> => http.post(`${at(id)}/submit`)
 export const withdrawRequest = (id: number): Promise<ShareRequest> => http.post(`${at(id)}/withdraw`)
 export const decide = (id: number, body: DecisionBody): Promise<ShareRequest> => http.post(`${at(id)}/decisions`, body)

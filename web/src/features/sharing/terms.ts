@@ -1,3 +1,4 @@
+import type { ShareRequest } from "@/core/api/types"
 import { beijing, formatDate } from "@/core/i18n/format"
 import type { RequestBody } from "./api"
 
@@ -66,5 +67,24 @@ export function toBody(form: TermsForm, cameras: string[], now = new Date()): Re
     playback_hours: form.actions.includes("playback") ? form.playbackHours : null,
     concurrency: form.concurrency,
     delivery: ["portal"],
+  }
+}
+
+/** The form of a request that is taken up again. */
+export function fromRequest(request: ShareRequest): TermsForm {
+  const base = emptyTerms()
+  return {
+    ...base,
+    actions: request.actions,
+    purpose: request.purpose,
+    legalBasis: request.legal_basis,
+    from: formatDate(request.valid_from),
+    to: formatDate(request.valid_to),
+    limitHours: request.hours !== null,
+    days: request.hours?.days ?? base.days,
+    hoursFrom: request.hours?.from ?? base.hoursFrom,
+    hoursTo: request.hours?.to ?? base.hoursTo,
+    playbackHours: request.playback_hours ?? base.playbackHours,
+    concurrency: request.concurrency,
   }
 }

@@ -14,7 +14,7 @@ export async function listRoles(): Promise<Role[]> {
   const answer = await http.get<Page<Role> | Role[]>("/roles")
   return Array.isArray(answer) ? answer : answer.items
 }
-export const createAccount = (body: NewAccount): Promise<Account & { password?: string }> => http.post("/accounts", body)
+export const createAccount = (body: NewAccount): Promise<{ account: Account; password: string }> => http.post("/accounts", body)
 export const changeAccount = (id: number, body: Record<string, unknown>): Promise<Account> =>
   http.patch(`/accounts/${String(id)}`, body)
 export const resetPassword = (id: number): Promise<{ password: string }> =>
