@@ -42,7 +42,7 @@ from gongshi.media.engine import (
     Urls,
     WorkerLost,
 )
-from gongshi.media.entitlement import standing
+from gongshi.media.entitlement import Standing, standing
 from gongshi.media.flows import Flow, Flows
 from gongshi.media.ports import ChannelDirectory, DeviceControl
 from gongshi.media.reasons import ENGINE_REASONS, SessionFailed
@@ -83,10 +83,10 @@ class Held:
     not_after: datetime | None = None
     flow: Flow | None = None
     admitted: bool = False
-    played: bool = False
     ending: Ending | None = None
     ended_at: float = 0.0
     figures: tuple[int, float] = (0, 0.0)
+    starting: "asyncio.Task[Any] | None" = None
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ class _Unwritten:
 
 
 class MediaAgent:
-    """`await start()`, then serve `handlers()` to the other roles; `await close()` ends every session."""
+    """`await start()`, then serve `handlers()` to the other roles; `await stop()` ends every session."""
 
     def __init__(
         self,
@@ -122,6 +122,7 @@ class MediaAgent:
         self._sessions: dict[UUID, Held] = {}
         self._unwritten: list[_Unwritten] = []
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._always: set[asyncio.Task[Any]] = set()
         self._events: AsyncIterator[EngineEvent] | None = None
         self._renewed = float("-inf")
         self._closing = False
@@ -134,10 +135,12 @@ class MediaAgent:
         self._events = self._engine.events()
         await self._engine.start()
         self._rights.on_change(self._rights_changed)
-        self._spawn(self._listen(self._events), "media-events")
-        self._spawn(self._watch(), "media-watch")
+        self._always = {
+            self._spawn(self._listen(self._events), "media-events"),
+            self._spawn(self._watch(), "media-watch"),
+        }
 
-    async def close(self) -> None:
+    async def stop(self) -> None:
         """The node stops: every session ends with a reason, every device hears BYE."""
         self._closing = True
         for held in list(self._sessions.values()):
@@ -147,6 +150,9 @@ class MediaAgent:
                 while self._sessions:  # noqa: ASYNC110 -- emptied by the engine's events, for two seconds at most
                     await asyncio.sleep(0.02)
         await self._flows.stop()
+        if writing := self._tasks - self._always:
+            # Ends that are just being written; only what stands all the time is cancelled.
+            await asyncio.wait(writing, timeout=5.0)
         await self._engine.close()
         for task in list(self._tasks):
             task.cancel()
@@ -161,16 +167,17 @@ class MediaAgent:
         """What the internal socket serves (`media.ports.AgentPort`)."""
         return {
             "open": self.open,
-            "close": self.end_session,
+            "close": self.close,
             "urls": self.urls,
             "stream": self.stream,
             "stats": self.stats,
         }
 
-    def _spawn(self, work: Any, name: str) -> None:
+    def _spawn(self, work: Any, name: str) -> "asyncio.Task[Any]":
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
@@ -179,13 +186,13 @@ class MediaAgent:
 
     # Opening
 
-    async def open(self, session_id: str) -> dict[str, Any]:
+    async def open(self, session_id: str, host: str | None = None) -> dict[str, Any]:
         """Open what transaction 1 has written. SessionFailed when there is no picture, with steps and suspects."""
         waiting = await self._waiting(UUID(session_id))
         held = _held(waiting)
         self._sessions[held.id] = held
         try:
-            return await self._open(held, waiting)
+            return await self._open(held, waiting, host)
         except BaseException as error:
             await self._give_up(held, error)
             raise
@@ -199,7 +206,7 @@ class MediaAgent:
             raise Conflict(Text("此次调阅已经处理过", "This session was dealt with before"), code="wrong_state")
         return waiting
 
-    async def _open(self, held: Held, waiting: Waiting) -> dict[str, Any]:
+    async def _open(self, held: Held, waiting: Waiting, host: str | None) -> dict[str, Any]:
         await self._check(held)
         async with self._database.read() as session:
             channel = await self._channels.channel_of(session, held.camera_id)
@@ -212,7 +219,7 @@ class MediaAgent:
         held.admitted = True
         # A right that ended while the engine was asked is seen here; one that ends later is seen by `_judge`.
         await self._check(held)
-        urls = self._engine.urls(str(held.id), held.flow.name)
+        urls = self._engine.urls(str(held.id), held.flow.name, host)
         if held.ending is not None or not await books.opened(self._database, held.id, held.flow.id, held.not_after):
             raise _overtaken(held)
         return {
@@ -261,12 +268,12 @@ class MediaAgent:
         except SQLAlchemyError:
             self._unwritten.append(_Unwritten(held.id, Ending("failed", failed.detail)))
 
-    async def urls(self, session_id: str) -> dict[str, Any]:
+    async def urls(self, session_id: str, host: str | None = None) -> dict[str, Any]:
         """Fresh addresses for a running session: a reload, or a worker that was replaced."""
         held = self._sessions.get(UUID(session_id))
         if held is None or held.flow is None or held.ending is not None or not held.admitted:
             raise Conflict(Text("此次调阅已经结束", "This session has ended"), code="session_ended")
-        urls = self._engine.urls(str(held.id), held.flow.name)
+        urls = self._engine.urls(str(held.id), held.flow.name, host)
         return {**_urls_out(urls), "stream": {"id": held.flow.name, "steps": list(held.flow.steps)}}
 
     async def stream(self, stream_id: str) -> dict[str, Any] | None:
@@ -296,7 +303,7 @@ class MediaAgent:
 
     # Ending
 
-    async def end_session(self, session_id: str, code: str) -> bool:
+    async def close(self, session_id: str, code: str) -> bool:
         """End a session for a reason that is not a right's end: `closed` by its viewer, for example."""
         held = self._sessions.get(UUID(session_id))
         if held is None:
@@ -323,6 +330,9 @@ class MediaAgent:
             return
         self._leave(held)
         ending = held.ending or Ending("control_lost")
+        if held.starting is not None:
+            # The log tells of the beginning before the end.
+            await asyncio.wait([held.starting])
         await self._write(_Unwritten(held.id, ending, held.figures))
 
     async def _write(self, end: _Unwritten) -> None:
@@ -357,7 +367,7 @@ class MediaAgent:
         for held in list(self._sessions.values()):
             self._judge(held, snapshot, now)
 
-    def _standing(self, held: Held, snapshot: RightsSnapshot, now: datetime) -> Any:
+    def _standing(self, held: Held, snapshot: RightsSnapshot, now: datetime) -> Standing:
         return standing(snapshot, held.subject, held.action, held.camera_id, held.right_id, now)
 
     def _judge(self, held: Held, snapshot: RightsSnapshot, now: datetime) -> None:
@@ -468,7 +478,9 @@ class MediaAgent:
                 if flow is not None and flow.state == "live":
                     self._spawn(self._flows.close(flow, "stream_lost"), f"close-{stream}")
             case SessionOpened(session=session):
-                self._spawn(self._started(UUID(session)), f"started-{session}")
+                held = self._sessions.get(UUID(session))
+                if held is not None and held.starting is None:
+                    held.starting = self._spawn(books.started(self._database, held.id), f"started-{session}")
             case SessionClosed():
                 await self._session_closed(event)
             case WorkerLost(streams=streams):
@@ -477,13 +489,6 @@ class MediaAgent:
                     if flow is not None and flow.state == "live":
                         flow.state = "opening"
                     self._spawn(self._worker_lost(stream), f"reopen-{stream}")
-
-    async def _started(self, session_id: UUID) -> None:
-        held = self._sessions.get(session_id)
-        if held is None or held.played:
-            return
-        held.played = True
-        await books.started(self._database, session_id)
 
     async def _session_closed(self, event: SessionClosed) -> None:
         held = self._sessions.get(UUID(event.session))

@@ -68,6 +68,7 @@ async def open_camera(
         reason=body.reason,
         address=caller.address,
         request_id=caller.request_id,
+        host=caller.request.url.hostname,
     )
     opened = await open_session(caller.database, ports(caller), caller.subject, asked)
     answer, limits = opened.answer, opened.decision.limits
@@ -200,7 +201,7 @@ async def get_session(id: UUID, caller: Caller) -> schemas.SessionOut:
 async def fresh_urls(id: UUID, caller: Caller) -> schemas.FreshUrlsOut:
     """For a player that lost its connection while the session goes on; 409 `session_ended` when it does not."""
     await _known(caller, id, "media.session.close")
-    answer = await ports(caller).agent.urls(str(id))
+    answer = await ports(caller).agent.urls(str(id), caller.request.url.hostname)
     return schemas.FreshUrlsOut(
         urls=schemas.UrlsOut(**answer["urls"]), expires_at=datetime.fromisoformat(answer["expires_at"])
     )

@@ -50,8 +50,10 @@ class DeviceControl(Protocol):
 class AgentPort(Protocol):
     """The media agent of the host that carries a session, as the web and the signal role call it."""
 
-    async def open(self, session_id: str) -> Mapping[str, Any]:
+    async def open(self, session_id: str, host: str | None = None) -> Mapping[str, Any]:
         """Open a session that transaction 1 has written; `{"urls", "expires_at", "not_after", "stream"}`.
+
+        `host` is the name under which the viewer reaches the portal.
 
         Raises a Problem whose `data` holds `steps` and `which` when there is no picture.
         """
@@ -61,7 +63,7 @@ class AgentPort(Protocol):
         """End a session; False when the agent does not hold it."""
         ...
 
-    async def urls(self, session_id: str) -> Mapping[str, Any]:
+    async def urls(self, session_id: str, host: str | None = None) -> Mapping[str, Any]:
         """Fresh addresses for a running session (they are good for a minute)."""
         ...
 
@@ -83,14 +85,14 @@ class RemoteAgent:
         self._calls = calls
         self._patience = patience
 
-    async def open(self, session_id: str) -> Mapping[str, Any]:
-        return await self._calls.call("open", timeout=self._patience, session_id=session_id)
+    async def open(self, session_id: str, host: str | None = None) -> Mapping[str, Any]:
+        return await self._calls.call("open", timeout=self._patience, session_id=session_id, host=host)
 
     async def close(self, session_id: str, code: str) -> bool:
         return bool(await self._calls.call("close", timeout=10.0, session_id=session_id, code=code))
 
-    async def urls(self, session_id: str) -> Mapping[str, Any]:
-        return await self._calls.call("urls", timeout=5.0, session_id=session_id)
+    async def urls(self, session_id: str, host: str | None = None) -> Mapping[str, Any]:
+        return await self._calls.call("urls", timeout=5.0, session_id=session_id, host=host)
 
     async def stream(self, stream_id: str) -> Mapping[str, Any] | None:
         return await self._calls.call("stream", timeout=5.0, stream_id=stream_id)
@@ -99,7 +101,7 @@ class RemoteAgent:
 class RemoteDevices:
     """`DeviceControl` over internal calls."""
 
-    def __init__(self, calls: Calls, *, patience: float = 15.0) -> None:
+    def __init__(self, calls: Calls, *, patience: float = 20.0) -> None:
         self._calls = calls
         self._patience = patience
 

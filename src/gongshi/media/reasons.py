@@ -91,64 +91,31 @@ def end_text(code: str) -> Text:
     return END_TEXTS.get(code, Text(code, code))
 
 
-_DEVICE: Final[Mapping[str, tuple[Text, tuple[Suspect, ...]]]] = {
-    "no_channel": (
+_DEVICE_SUSPECTS: Final[Mapping[str, tuple[Suspect, ...]]] = {
+    "no_answer": ("address", "firewall", "device"),
+    "refused_415": ("codec",),
+    "refused_488": ("codec",),
+    "bad_answer": ("codec",),
+    "role_unavailable": ("engine",),
+}
+"""What to check first when the call fails, by the code of `DeviceControl.invite`; else it is the device."""
+
+
+def device_failure(problem: Problem) -> SessionFailed:
+    """What the signal role answered: its own sentence, and what to check."""
+    which = _DEVICE_SUSPECTS.get(problem.code, ("device",))
+    return SessionFailed(problem.detail, code=problem.code, which=which)
+
+
+def no_channel() -> SessionFailed:
+    return SessionFailed(
         Text(
             "没有下级平台上报此摄像机的通道：请核对摄像机编码，或在平台页面重新查询目录",
             "No peer has reported a channel for this camera: compare the codes, or query the peer's catalogue again",
         ),
-        ("device",),
-    ),
-    "unknown_channel": (
-        Text(
-            "下级平台已不再上报此通道，请重新查询目录", "The peer no longer reports this channel; query its catalogue"
-        ),
-        ("device",),
-    ),
-    "device_offline": (
-        Text(
-            "设备或其所在平台离线：请看平台页面的最近注册与心跳时间",
-            "The device or its platform is offline; see when it last registered",
-        ),
-        ("device",),
-    ),
-    "no_answer": (
-        Text(
-            "设备没有应答邀请：请检查信令网络，以及设备登记的地址是否还有效",
-            "The device did not answer the invitation: check the signalling network and its registered address",
-        ),
-        ("address", "firewall", "device"),
-    ),
-    "role_unavailable": (
-        Text("信令服务没有响应，请稍后重试", "The signalling service does not answer; try again shortly"),
-        ("engine",),
-    ),
-}
-_REFUSALS: Final[Mapping[str, Text]] = {
-    "403": Text("设备拒绝：不允许本平台点播", "The device forbids this platform to ask for video"),
-    "404": Text("设备拒绝：没有这个通道", "The device says that there is no such channel"),
-    "480": Text("设备拒绝：通道暂时不可用", "The device says that the channel is unavailable for now"),
-    "486": Text("设备拒绝：正忙，可能已达最大并发路数", "The device is busy, perhaps at its limit of streams"),
-    "488": Text("设备拒绝：不接受所给的媒体参数", "The device does not accept the media parameters"),
-    "503": Text("设备拒绝：服务不可用", "The device says that its service is unavailable"),
-}
-
-
-def device_failure(problem: Problem) -> SessionFailed:
-    """What the signal role answered, as the viewer reads it."""
-    known = _DEVICE.get(problem.code)
-    if known is not None:
-        return SessionFailed(known[0], code=problem.code, which=known[1])
-    if problem.code.startswith("refused_"):
-        status = problem.code.removeprefix("refused_")
-        text = _REFUSALS.get(status, Text(f"设备拒绝点播（SIP {status}）", f"The device refused (SIP {status})"))
-        return SessionFailed(text, code=problem.code, which=("codec",) if status == "488" else ("device",))
-    return SessionFailed(problem.detail, code=problem.code, which=("device",))
-
-
-def no_channel() -> SessionFailed:
-    text, which = _DEVICE["no_channel"]
-    return SessionFailed(text, code="no_channel", which=which)
+        code="no_channel",
+        which=("device",),
+    )
 
 
 def media_failure(reason: str, detail: Mapping[str, Any], *, address: str, port: int, transport: str) -> SessionFailed:

@@ -219,9 +219,3 @@ async def right_limits(session: AsyncSession, right_ids: Sequence[int]) -> dict[
 
 async def count_running(session: AsyncSession) -> int:
     return int(await session.scalar(select(func.count()).where(Session.state == "open")) or 0)
-
-
-async def running_streams(session: AsyncSession) -> set[str]:
-    """Names of the streams that somebody still wants; calls of other streams are left over."""
-    rows = await session.scalars(select(Stream.id).where(Stream.state.in_(("opening", "live"))))
-    return {str(row) for row in rows}

@@ -59,6 +59,8 @@ class Asked:
     delivery: str = "portal"
     address: str | None = None
     request_id: str | None = None
+    host: str | None = None
+    """The name under which the viewer reaches the portal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ async def open_session(database: Database, ports: MediaPorts, subject: Subject, 
         raise result.problem
     session_id, camera, decision = result
     try:
-        answer = await ports.agent.open(str(session_id))
+        answer = await ports.agent.open(str(session_id), asked.host)
     except Problem as problem:
         failed = _failed(problem, session_id)
         # The agent has written it too, unless it could not be reached.
