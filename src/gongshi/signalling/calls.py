@@ -90,6 +90,7 @@ class _Attempt:
     final: "asyncio.Future[Response | None]"
     heard: bool = False
     abandoned: bool = False
+    unwanted: bool = False
     dialog: Dialog | None = None
 
 
@@ -121,7 +122,7 @@ class Calls:
         self._ssrcs = SsrcAllocator(agent.code)
         self._serials = itertools.count(int(clock.now().timestamp()) % 1_000_000 * 1_000)
         self._calls: dict[str, Call] = {}
-        self._opening: set[str] = set()
+        self._opening: dict[str, _Attempt | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -138,8 +139,7 @@ class Calls:
         """Open a call; `{call_id, ssrc, steps, media}`. Raises `problems.CallFailed` that says why not."""
         steps = Steps()
         code = _playable(order.channel)
-        if order.stream_id in self._calls or order.stream_id in self._opening:
-            await self.bye(order.stream_id)
+        await self.bye(order.stream_id)
         if not peer.online or peer.flow is None:
             raise problems.device_offline(peer.name, peer.reason, steps.items)
         if not order.online:
@@ -148,7 +148,7 @@ class Calls:
         await self._end_stale(peer, order.channel, steps)
         allocated = order.ssrc is None
         ssrc = self._ssrcs.allocate(monotonic()) if order.ssrc is None else Ssrc(order.ssrc)
-        self._opening.add(order.stream_id)
+        self._opening[order.stream_id] = None
         try:
             call, answer = await self._negotiate(peer, code, order, ssrc, steps)
         except BaseException:
@@ -156,7 +156,7 @@ class Calls:
                 self._ssrcs.release(ssrc, monotonic())
             raise
         finally:
-            self._opening.discard(order.stream_id)
+            self._opening.pop(order.stream_id, None)
         call.own_ssrc = allocated
         self._calls[order.stream_id] = call
         await self._save(call)
@@ -164,6 +164,7 @@ class Calls:
             "call_id": call.dialog.call_id,
             "ssrc": call.ssrc.number,
             "steps": steps.items,
+            "remote": _remote(answer),
             "media": _media(answer),
         }
 
@@ -220,7 +221,7 @@ class Calls:
             content_type=SDP,
         )
         final: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
-        attempt = _Attempt(request, flow, steps, final)
+        attempt = self._opening[order.stream_id] = _Attempt(request, flow, steps, final)
         try:
             token = self._agent.start(request, flow, lambda event: self._answered(attempt, event))
         except ProtocolError as error:
@@ -242,6 +243,8 @@ class Calls:
             raise
         if response is None:
             self._give_up(token, attempt)
+            if attempt.unwanted:
+                raise problems.not_wanted(steps.items)
             steps.add("timed_out")
             raise problems.no_answer(peer.name, self._policy.invite_seconds, steps.items, heard=attempt.heard)
         return response, attempt
@@ -312,7 +315,15 @@ class Calls:
     # --- ending ------------------------------------------------------------------------------------------------------
 
     async def bye(self, stream_id: str) -> bool:
-        """End a call; False when there is none. Returns when the peer answered or a few seconds passed."""
+        """End a call, or give one up that is being opened; False when there is none.
+
+        Returns when the peer answered or a few seconds passed.
+        """
+        attempt = self._opening.get(stream_id)
+        if attempt is not None and not attempt.final.done():
+            attempt.unwanted = True
+            attempt.final.set_result(None)
+            return True
         call = self._calls.get(stream_id)
         if call is None:
             return False
@@ -408,6 +419,11 @@ def _media(answer: SessionDescription) -> dict[str, Any]:
         "setup": media.setup,
         "encodings": encodings,
     }
+
+
+def _remote(answer: SessionDescription) -> str | None:
+    media = answer.section("video")
+    return f"{answer.media_address(media)}:{media.port}" if media else None
 
 
 def _summary(answer: SessionDescription) -> str:

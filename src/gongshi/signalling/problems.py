@@ -122,6 +122,10 @@ _REFUSALS: Final[Mapping[int, Text]] = {
 }
 
 
+def not_wanted(steps: Sequence[Mapping[str, Any]]) -> CallFailed:
+    return CallFailed(Text("打开过程中已取消", "Given up while it was being opened"), code="cancelled", steps=steps)
+
+
 def refused(status: int, reason: str, steps: Sequence[Mapping[str, Any]]) -> CallFailed:
     """A final answer of 3xx to 6xx; 486 is `busy`."""
     why = _REFUSALS.get(status, Text("请联系对方平台的管理单位", "ask the operator of the peer"))

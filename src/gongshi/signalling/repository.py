@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, text, update
+from sqlalchemy import ColumnElement, delete, false, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gongshi.registry.models import Organisation
+from gongshi.access.permissions import TABLE
+from gongshi.access.subjects import Subject, region_prefix
+from gongshi.registry.models import Camera, Organisation
 from gongshi.signalling.models import Binding, CatalogueRun, Channel, Dialog, Peer
 
 # -- peers and bindings ----------------------------------------------------------------------------------------------
@@ -25,7 +27,7 @@ class PeerRow:
     binding: Binding | None
 
 
-async def peers(session: AsyncSession, *where: ColumnElement[bool]) -> Sequence[PeerRow]:
+async def peers(session: AsyncSession, *where: ColumnElement[bool], limit: int | None = None) -> Sequence[PeerRow]:
     """Peers by code."""
     query = (
         select(Peer, Organisation, Binding)
@@ -33,6 +35,7 @@ async def peers(session: AsyncSession, *where: ColumnElement[bool]) -> Sequence[
         .outerjoin(Binding, Binding.peer_id == Peer.id)
         .where(*where)
         .order_by(Peer.code)
+        .limit(limit)
     )
     return [PeerRow(*row) for row in await session.execute(query)]
 
@@ -203,14 +206,20 @@ async def channel(session: AsyncSession, channel_id: int) -> Channel | None:
 
 async def channels(
     session: AsyncSession, peer_id: int, *, kind: str | None, after: str | None, limit: int
-) -> Sequence[Channel]:
-    """A peer's channels by code."""
-    query = select(Channel).where(Channel.peer_id == peer_id).order_by(Channel.code).limit(limit)
+) -> Sequence[tuple[Channel, Camera | None]]:
+    """A peer's channels by code, each with the camera it shows."""
+    query = (
+        select(Channel, Camera)
+        .outerjoin(Camera, Camera.id == Channel.camera_id)
+        .where(Channel.peer_id == peer_id)
+        .order_by(Channel.code)
+        .limit(limit)
+    )
     if kind is not None:
         query = query.where(Channel.kind == kind)
     if after is not None:
         query = query.where(Channel.code > after)
-    return (await session.scalars(query)).all()
+    return [(channel, camera) for channel, camera in await session.execute(query)]
 
 
 async def channel_counts(session: AsyncSession, peer_ids: Collection[int]) -> Mapping[int, tuple[int, int]]:
@@ -241,6 +250,98 @@ async def best_channel(session: AsyncSession, camera_id: int) -> Sequence[Any] |
     """The channel to open for a camera, in the order of `service.ChannelTarget`."""
     row = (await session.execute(_BEST, {"camera": camera_id})).first()
     return None if row is None else tuple(row)
+
+
+# -- presence --------------------------------------------------------------------------------------------------------
+
+_ONLINE = """
+FROM signalling.channel h
+JOIN signalling.peer p ON p.id = h.peer_id
+LEFT JOIN signalling.binding b ON b.peer_id = p.id
+WHERE h.camera_id IS NOT NULL AND h.gone_at IS NULL AND h.kind = 'device'
+"""
+_IS_ONLINE = "h.status = 'on' AND p.enabled AND coalesce(b.state = 'online', false)"
+
+
+async def cameras_online(session: AsyncSession, camera_ids: Collection[int]) -> Mapping[int, bool]:
+    """By camera: whether any of its channels is on at a platform that is online."""
+    query = text(
+        f"SELECT h.camera_id, bool_or({_IS_ONLINE}) {_ONLINE} "
+        "AND h.camera_id = ANY(CAST(:ids AS int[])) GROUP BY h.camera_id"
+    )
+    return {int(row[0]): bool(row[1]) for row in await session.execute(query, {"ids": list(camera_ids)})}
+
+
+async def cameras_online_count(session: AsyncSession) -> int:
+    query = text(f"SELECT count(DISTINCT h.camera_id) {_ONLINE} AND {_IS_ONLINE}")
+    return int(await session.scalar(query) or 0)
+
+
+_SEEN = """
+FROM signalling.channel h
+JOIN signalling.peer p ON p.id = h.peer_id
+LEFT JOIN registry.camera m ON m.id = h.camera_id
+WHERE h.kind = 'device' AND h.gone_at IS NULL AND substr(h.code, 11, 3) NOT IN ('134', '135', '136', '137')
+"""
+_OF = "((p.organisation_id = :org AND (m.id IS NULL OR m.organisation_id = :org)) OR m.organisation_id = :org)"
+
+
+async def seen(session: AsyncSession, organisation_id: int | None) -> Sequence[Any]:
+    """Cameras in catalogues by code, in the order of `presence.SeenChannel`; one row per code."""
+    narrowed = "" if organisation_id is None else f" AND {_OF}"
+    columns = "p.id, p.name, h.code, h.name, h.longitude, h.latitude, h.status"
+    order = "h.code, p.organisation_id IS DISTINCT FROM m.organisation_id, p.id"
+    query = text(f"SELECT DISTINCT ON (h.code) {columns} {_SEEN}{narrowed} ORDER BY {order}")  # noqa: S608 -- fixed fragments of this module
+    values = {} if organisation_id is None else {"org": organisation_id}
+    return [tuple(row) for row in await session.execute(query, values)]
+
+
+async def undeclared_count(session: AsyncSession, organisation_id: int) -> int:
+    """Cameras on an organisation's own platforms that the registry does not know."""
+    query = text(f"SELECT count(DISTINCT h.code) {_SEEN} AND m.id IS NULL AND p.organisation_id = :org")
+    return int(await session.scalar(query, {"org": organisation_id}) or 0)
+
+
+async def seen_camera(session: AsyncSession, camera_id: int) -> tuple[Channel, Peer, Binding | None] | None:
+    """The channel that shows a camera, the one that would be opened first."""
+    best = await best_channel(session, camera_id)
+    if best is None:
+        return None
+    query = (
+        select(Channel, Peer, Binding)
+        .join(Peer, Peer.id == Channel.peer_id)
+        .outerjoin(Binding, Binding.peer_id == Peer.id)
+        .where(Channel.id == best[0])
+    )
+    row = (await session.execute(query)).first()
+    return None if row is None else (row[0], row[1], row[2])
+
+
+def reach(subject: Subject) -> list[ColumnElement[bool]]:
+    """Conditions on Peer and Organisation for the peers that a person's roles let them see; the SQL of `permit`."""
+    reaches = {level for role, level in TABLE["signalling.peer.see"].items() if role in subject.roles}
+    if "all" in reaches:
+        return []
+    ways: list[ColumnElement[bool]] = []
+    if reaches & {"own", "area"} and subject.organisation_id is not None:
+        ways.append(Peer.organisation_id == subject.organisation_id)
+    prefix = region_prefix(subject.region_code or "")
+    if "area" in reaches and prefix:
+        ways.append(Organisation.region_code.startswith(prefix, autoescape=True))
+    return [or_(false(), *ways)]
+
+
+async def peer_figures(session: AsyncSession, where: Sequence[ColumnElement[bool]]) -> tuple[int, int]:
+    """(enabled peers that were ever registered or should be, those online)."""
+    query = (
+        select(func.count(), func.count().filter(Binding.state == "online"))
+        .select_from(Peer)
+        .join(Organisation, Organisation.id == Peer.organisation_id)
+        .outerjoin(Binding, Binding.peer_id == Peer.id)
+        .where(Peer.enabled, *where)
+    )
+    total, online = (await session.execute(query)).one()
+    return int(total), int(online)
 
 
 # -- dialogs ---------------------------------------------------------------------------------------------------------

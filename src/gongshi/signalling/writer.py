@@ -168,7 +168,8 @@ class Writer:
         reason = payload.get("reason")
         if reason:
             because = OFFLINE_REASONS.get(str(reason))
-            detail |= {"code_of_reason": reason, "reason": because.packed() if because else str(reason)}
+            words = {"zh": because.zh, "en": because.en} if because else str(reason)
+            detail |= {"reason_code": reason, "because": words}
         await audit.record(uow, name, object_kind="peer", object_id=payload["id"], detail=detail)
 
     async def _write_refusals(self, *, everything: bool) -> None:

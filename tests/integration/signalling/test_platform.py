@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from integration.signalling.conftest import PLATFORM, until
 
 from gongshi.simulator import SimulatedPlatform
+from integration.signalling.conftest import PLATFORM, until
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
