@@ -89,13 +89,15 @@ async def run(directory: Path, clip: Path, streams: int, *, viewers: bool) -> tu
         watching = None
         if viewers:
             urls: list[tuple[str, int, str]] = []
+            lease = now() + timedelta(seconds=15)
+            await asyncio.gather(*(engine.admit(f"v{i}", f"s{i}", None, lease) for i in range(streams)))
             for i in range(streams):
-                await engine.admit(f"v{i}", f"s{i}", None, now() + timedelta(seconds=15))
                 parts = urlsplit(engine.urls(f"v{i}", f"s{i}").flv or "")
                 urls.append((str(parts.hostname), int(parts.port or 0), f"{parts.path}?{parts.query}"))
             watching = await load("watch", {"urls": urls, "seconds": WINDOW + 3})
         await asyncio.sleep(1.5)
-        before = (await engine.stats()).workers[0]
+        earlier = await engine.stats()
+        before = earlier.workers[0]
         await asyncio.sleep(WINDOW)
         stats = await engine.stats()
         after = stats.workers[0]
@@ -111,7 +113,10 @@ async def run(directory: Path, clip: Path, streams: int, *, viewers: bool) -> tu
             f"(sender's worst lag {sent['worst_lag_ms']} ms)",
             flush=True,
         )
-        if lost or online < streams:
+        received = sum(s.packets for s in stats.streams) - sum(s.packets for s in earlier.streams)
+        frames = sum(s.frames for s in stats.streams) - sum(s.frames for s in earlier.streams)
+        print(f"       {received / WINDOW:,.0f} packets/s, {frames / WINDOW / streams:.1f} pictures/s per stream")
+        if lost or online < streams or frames < 0.95 * 25 * WINDOW * streams:
             print("  (not clean: the machine was busy, or the worker too slow; not used for the extrapolation)")
             return None, []
         return cpu / streams, [float(t) for t in watched.get("joined", [])]  # pyright: ignore[reportGeneralTypeIssues] -- our own JSON

@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import struct
 import sys
 from collections.abc import AsyncGenerator
 from dataclasses import replace
@@ -216,6 +217,29 @@ async def test_a_viewer_that_never_reads_does_not_grow_memory(tmp_path: Path) ->
         deaf.writer.transport.abort()
         good.close()
         await listener.stop()
+
+
+async def test_viewers_that_vanish_leave_no_noise(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A reset while pictures are written is everyday life, not a line in the log per picture."""
+    async with running(settings(tmp_path)) as engine:
+        listener = Listener(engine)
+        receiver = await engine.open_receiver("s", "udp", SSRC)
+        async with sending(Camera(receiver, speed=20)):
+            await listener.wait(FirstFrame)
+            for number in range(20):
+                watched = await admitted(engine, f"v{number}", "s")
+                answer = await get(watched.flv)
+                linger = struct.pack("ii", 1, 0)
+                answer.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                await answer.body(3_000)
+                (pid,) = pids(engine)
+                # What is sent while the worker stands still arrives in one round, on a connection that is gone.
+                os.kill(pid, signal.SIGSTOP)
+                answer.writer.transport.abort()
+                await asyncio.sleep(0.05)
+                os.kill(pid, signal.SIGCONT)
+        await listener.stop()
+    assert "socket.send" not in capfd.readouterr().err
 
 
 async def test_pages_of_other_sites_cannot_play(engine: EmbeddedEngine, listener: Listener) -> None:

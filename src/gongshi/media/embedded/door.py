@@ -145,7 +145,8 @@ class ViewerConnection(asyncio.Protocol):
 
     def send(self, data: bytes) -> None:
         transport = self._transport
-        if self.waiting or transport is None:
+        # A peer that has just gone is told to us after this round of pictures; asyncio logs every write until then.
+        if self.waiting or transport is None or transport.is_closing():
             self.dropped += 1
             return
         if transport.get_write_buffer_size() > self._high:
