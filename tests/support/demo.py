@@ -23,6 +23,7 @@ class Demo:
         self._process: subprocess.Popen[bytes] | None = None
         self.ready: dict[str, Any] = {}
         self.seconds_to_ready = 0.0
+        self._clients: list[httpx.Client] = []
 
     def start(self) -> Self:
         """Returns when the ready file is there; fails with the end of the log otherwise."""
@@ -48,6 +49,8 @@ class Demo:
 
     def stop(self) -> int:
         """Ends it as a service manager would; the exit code."""
+        while self._clients:
+            self._clients.pop().close()
         process, self._process = self._process, None
         if process is None:
             return 0
@@ -78,6 +81,7 @@ class Demo:
     def client(self, username: str) -> httpx.Client:
         """A script's client: logged in with a bearer token."""
         client = httpx.Client(base_url=f"{self.url}/api/v1", timeout=30, headers={"Accept-Language": "zh-CN"})
+        self._clients.append(client)
         account = self.account(username)
         answer = client.post("/login", json={"username": username, "password": account["password"]})
         assert answer.status_code == 200, answer.text

@@ -76,7 +76,7 @@ class MarkedWorkbook:
         self._findings.append((place, finding))
         if place is None or finding.waived_at is not None:
             return
-        note = self._text(finding, "message") + "\n→ " + self._text(finding, "remedy")
+        note = f"[{finding.rule}] {self._text(finding, 'message')}\n→ {self._text(finding, 'remedy')}"
         cells = self._marks.setdefault(place, {})
         column = finding.column or "serial"
         old = cells.get(column)

@@ -9,5 +9,6 @@ from gongshi.node.stream import door as events
 from gongshi.node.system import door as system
 from gongshi.registry.api import door as registry
 from gongshi.sharing.api import door as sharing
+from gongshi.signalling.api import door as signalling
 
-DOORS: tuple[Door, ...] = (identity, registry, inventory, sharing, media, audit, events, system)
+DOORS: tuple[Door, ...] = (identity, registry, inventory, signalling, sharing, media, audit, events, system)

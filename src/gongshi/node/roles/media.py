@@ -40,7 +40,7 @@ async def run(runtime: Runtime) -> None:
         async with answering(runtime, "media", agent.handlers()):
             await stop.wait()
     finally:
-        await agent.close()
+        await agent.stop()
         await rights.stop()
         await signal.close()
         await database.close()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -12,15 +13,20 @@ from gongshi.access.follower import RightsFollower
 from gongshi.access.subjects import Subject
 from gongshi.audit.service import use_algorithm
 from gongshi.inventory.overview import overview as inventory_overview
+from gongshi.kit.i18n import Lang
 from gongshi.media.ports import RemoteAgent
 from gongshi.media.sessions import MediaPorts
 from gongshi.node.app import create_app
+from gongshi.node.jobs import DECLARED
 from gongshi.node.log import audit_ports
 from gongshi.node.rpc import RpcServer
 from gongshi.node.runtime import Runtime
 from gongshi.node.stream import Hub
+from gongshi.registry.models import Camera
 from gongshi.registry.ports import Figure, Need, Overview, Sections
 from gongshi.sharing import overview as sharing_overview
+from gongshi.sharing.sections import decided
+from gongshi.signalling import presence as signalling
 
 
 async def run(runtime: Runtime) -> None:
@@ -66,6 +72,7 @@ async def run(runtime: Runtime) -> None:
 async def filled(app: FastAPI, runtime: Runtime) -> AsyncGenerator[None]:
     """Put everything the doors use into `app.state`; tests of the whole application use it too."""
     state = app.state
+    state.jobs = DECLARED
     state.settings = runtime.settings
     state.database = runtime.database()
     state.objects = runtime.objects()
@@ -74,7 +81,11 @@ async def filled(app: FastAPI, runtime: Runtime) -> AsyncGenerator[None]:
     state.roles = {role: runtime.client(role) for role in ("signal", "media", "work")}
     state.audit = audit_ports(runtime)
     state.sections = Sections()
-    state.overview = [_sharing_overview, inventory_overview]
+    state.sections.register("seen", signalling.seen_section)
+    state.sections.register("decided", _decided)
+    state.presence = signalling.Presence()
+    state.seen_channels = signalling.seen
+    state.overview = [inventory_overview, _sharing_overview, signalling.overview]
     state.media = MediaPorts(state.rights, RemoteAgent(state.roles["media"]))
     state.box = runtime.secrets.box
     await state.rights.start()
@@ -87,6 +98,10 @@ async def filled(app: FastAPI, runtime: Runtime) -> AsyncGenerator[None]:
         for client in state.roles.values():
             await client.close()
         await state.database.close()
+
+
+async def _decided(session: AsyncSession, camera: Camera, subject: Subject, _lang: Lang) -> dict[str, Any] | None:
+    return await decided(session, camera, subject)
 
 
 async def _sharing_overview(session: AsyncSession, subject: Subject) -> Overview:

@@ -8,17 +8,13 @@ from gongshi.audit.sequencer import Sequencer
 from gongshi.audit.service import use_algorithm
 from gongshi.db import jobs
 from gongshi.db.engine import Database
-from gongshi.inventory import jobs as inventory_jobs
+from gongshi.node.jobs import DECLARED
 from gongshi.node.log import keepers, signer
 from gongshi.node.roles.parts import answering, log, stop_event, until
 from gongshi.node.runtime import Runtime
 from gongshi.sharing import grants
-from gongshi.sharing import jobs as sharing_jobs
 
 _EXPIRE_EVERY = 30.0
-
-DECLARED = (inventory_jobs, sharing_jobs)
-"""Imported for the jobs they declare."""
 
 
 async def run(runtime: Runtime) -> None:
@@ -26,6 +22,7 @@ async def run(runtime: Runtime) -> None:
     use_algorithm(runtime.settings.audit.algorithm)
     stop = stop_event()
     database = runtime.database()
+    log.info("jobs.declared", rooms=len(DECLARED))
     queue = jobs.application(jobs.JobContext(database, runtime.objects(), runtime.database_url))
     audit = runtime.settings.audit
     first, *witnesses = keepers(runtime)
