@@ -132,6 +132,18 @@ class Registrar:
         peer.version = _text(request.gb_version)
         peer.user_agent = _text(request.headers.get("User-Agent"))
 
+    def heard(self, code: str, host: str, port: int, now: float) -> PeerState | None:
+        """Count a keepalive that came by UDP from exactly the bound address; None: ask `keepalive`."""
+        peer = self._peers.get(code)
+        if peer is None or not peer.online or not peer.enabled:
+            return None
+        flow = peer.flow
+        if flow is None or flow.port != port or flow.host != host or flow.transport != "UDP":
+            return None
+        peer.seen = now
+        peer.keepalive_at = clock.now()
+        return peer
+
     # --- keepalive ---------------------------------------------------------------------------------------------------
 
     def keepalive(self, code: str, flow: Flow, now: float) -> int:

@@ -291,7 +291,7 @@ async def seen(session: AsyncSession, organisation_id: int | None) -> Sequence[A
     narrowed = "" if organisation_id is None else f" AND {_OF}"
     columns = "p.id, p.name, h.code, h.name, h.longitude, h.latitude, h.status"
     order = "h.code, p.organisation_id IS DISTINCT FROM m.organisation_id, p.id"
-    query = text(f"SELECT DISTINCT ON (h.code) {columns} {_SEEN}{narrowed} ORDER BY {order}")  # noqa: S608 -- fixed fragments of this module
+    query = text(f"SELECT DISTINCT ON (h.code) {columns} {_SEEN}{narrowed} ORDER BY {order}")
     values = {} if organisation_id is None else {"org": organisation_id}
     return [tuple(row) for row in await session.execute(query, values)]
 

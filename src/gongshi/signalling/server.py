@@ -1,11 +1,10 @@
 """The signalling server of a node: sockets, registrar, catalogues, calls and what other roles may ask of them."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from time import monotonic
-from typing import Any, Final
+from typing import Any
 
 import structlog
 
@@ -15,23 +14,15 @@ from gongshi.kit.errors import Unavailable
 from gongshi.kit.i18n import Text
 from gongshi.kit.ids import new_id
 from gongshi.kit.secretbox import SecretBox
-from gongshi.protocols.errors import ProtocolError, RemoteProtocolError
-from gongshi.protocols.manscdp import CatalogResponse, fast_keepalive, parse
 from gongshi.protocols.sip import (
-    ALLOW,
     Endpoint,
     Flow,
-    Request,
-    RequestReceived,
-    Response,
-    SipMessage,
-    parse_message,
 )
 from gongshi.signalling import problems
 from gongshi.signalling.agent import Agent
 from gongshi.signalling.calls import Call, Calls, Order
 from gongshi.signalling.catalogue import Catalogues
-from gongshi.signalling.limits import Sparse
+from gongshi.signalling.inbox import Inbox, path_text
 from gongshi.signalling.peers import Peers, PeerState
 from gongshi.signalling.policy import Policy
 from gongshi.signalling.registrar import Registrar
@@ -44,7 +35,6 @@ log = structlog.get_logger(__name__)
 
 Wanted = Callable[[], Awaitable[set[str]]]
 """Streams that the media room still wants; node wires it."""
-_SIP_TEXT: Final = 40
 
 
 class SignalServer:
@@ -77,9 +67,6 @@ class SignalServer:
         self.instance = str(new_id())
         self.peers = Peers(policy.keepalive_slack)
         self.trace = Trace(policy.trace_messages, policy.trace_bytes)
-        self.counters: dict[str, int] = dict.fromkeys(
-            ("keepalives", "registers", "messages", "unreadable", "strangers", "unknown_commands"), 0
-        )
         self._endpoint = Endpoint(policy.timers)
         self._agent = Agent(self._endpoint, node_code, self._send, self._port_of)
         self._agent.on_deadline = self._schedule
@@ -103,9 +90,19 @@ class SignalServer:
             ended=self._store.call_ended,
         )
         self._locals = Locals(settings.advertise, family_of(settings.host))
+        self._inbox = Inbox(
+            self._agent,
+            self.peers,
+            self._registrar,
+            self._catalogues,
+            self._calls,
+            self.trace,
+            self._send,
+            self._flow_from,
+            self._send_datagram,
+        )
         self._udp: Udp | None = None
         self._tcp: Tcp | None = None
-        self._sparse = Sparse(60.0)
         self._housekeeping: asyncio.Task[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
 
@@ -150,10 +147,10 @@ class SignalServer:
         try:
             if "tcp" in self._settings.transports:
                 self._tcp = Tcp(
-                    self._stream_message,
+                    self._inbox.streamed,
                     self._agent.flush,
                     self._connection_lost,
-                    self._stream_damaged,
+                    self._inbox.unreadable,
                     self._locals,
                     self._policy.connections,
                 )
@@ -161,7 +158,7 @@ class SignalServer:
                 # With port 0 both transports get the same number.
                 port = self._tcp.port
             if "udp" in self._settings.transports:
-                self._udp = Udp(host, port, self._datagram, self._agent.flush)
+                self._udp = Udp(host, port, self._inbox.datagram, self._agent.flush)
         except OSError as error:
             await self._close_sockets()
             raise Unavailable(
@@ -205,14 +202,20 @@ class SignalServer:
         peer = self.peers.by_id(peer_id)
         return peer.flow if peer is not None and peer.online else None
 
+    def _flow_from(self, host: str, port: int) -> Flow:
+        return Flow("UDP", host, port, self._locals.towards(host), self.port)
+
+    def _send_datagram(self, data: bytes, host: str, port: int) -> None:
+        if self._udp is not None:
+            self._udp.send(data, host, port)
+
     def _send(self, data: bytes, flow: Flow) -> None:
         if flow.transport == "UDP":
-            if self._udp is not None:
-                self._udp.send(data, flow.host, flow.port)
+            self._send_datagram(data, flow.host, flow.port)
         elif self._tcp is not None:
             self._tcp.send(data, flow)
         peer = self.peers.at(flow)
-        self.trace.add(peer.id if peer else STRANGERS, "out", _path(flow), data)
+        self.trace.add(peer.id if peer else STRANGERS, "out", path_text(flow), data)
 
     def _schedule(self) -> None:
         """Have the transaction layer called when its next timer is due."""
@@ -233,140 +236,6 @@ class SignalServer:
             self._agent.take(event)
         self._agent.flush()
 
-    # --- receiving ---------------------------------------------------------------------------------------------------
-
-    def _datagram(self, data: bytes, host: str, port: int, now: float) -> None:
-        if not data.strip(b"\r\n\0 "):
-            # An empty datagram keeps a NAT's door open and wants nothing.
-            return
-        flow = Flow("UDP", host, port, self._locals.towards(host), self.port)
-        try:
-            message = parse_message(data)
-        except RemoteProtocolError as error:
-            self._unreadable(flow, data, error)
-            return
-        self._note(message, flow, data)
-        self._message(message, flow, now)
-
-    def _stream_message(self, message: SipMessage, flow: Flow, now: float) -> None:
-        with contextlib.suppress(ProtocolError):
-            self._note(message, flow, message.to_bytes())
-        self._message(message, flow, now)
-
-    def _note(self, message: SipMessage, flow: Flow, data: bytes) -> None:
-        peer = self.peers.at(flow)
-        if peer is None and isinstance(message, Request):
-            with contextlib.suppress(RemoteProtocolError):
-                peer = self.peers.get(message.from_.user)
-        self.trace.add(peer.id if peer else STRANGERS, "in", _path(flow), data)
-
-    def _stream_damaged(self, flow: Flow, error: RemoteProtocolError, data: bytes) -> None:
-        self._unreadable(flow, data, error)
-
-    def _unreadable(self, flow: Flow, data: bytes, error: RemoteProtocolError) -> None:
-        """Counted and told once a minute per source; never answered: there is nothing to answer to."""
-        self.counters["unreadable"] += 1
-        peer = self.peers.at(flow)
-        self.trace.add(peer.id if peer else STRANGERS, "in", _path(flow), data)
-        if count := self._sparse.count(("unreadable", flow.host), monotonic()):
-            log.warning("signal.unreadable", source=_path(flow), error=str(error), size=len(data), count=count)
-
-    def _message(self, message: SipMessage, flow: Flow, now: float) -> None:
-        try:
-            if isinstance(message, Request):
-                if message.method == "REGISTER":
-                    self.counters["registers"] += 1
-                    self._send(self._registrar.register(message, flow, now), flow)
-                    return
-                if message.method == "MESSAGE" and self._keepalive(message, flow, now):
-                    return
-        except RemoteProtocolError as error:
-            self._refuse(message, error, flow)
-            return
-        for event in self._endpoint.receive(message, flow, now):
-            if self._agent.take(event):
-                continue
-            if isinstance(event, RequestReceived):
-                self._request(event, now)
-
-    def _refuse(self, message: SipMessage, error: RemoteProtocolError, flow: Flow) -> None:
-        if isinstance(message, Request):
-            with contextlib.suppress(ProtocolError):
-                self._send(Response.to_request(message, error.hint_status).to_bytes(), flow)
-
-    def _keepalive(self, request: Request, flow: Flow, now: float) -> bool:
-        """Answer an ordinary keepalive at once; False for anything else."""
-        if fast_keepalive(request.body) is None:
-            return False
-        self.counters["keepalives"] += 1
-        status = self._registrar.keepalive(request.from_.user, flow, now)
-        request.stamp_source(flow.host, flow.port)
-        self._send(Response.to_request(request, status).to_bytes(), flow)
-        return True
-
-    # --- requests ----------------------------------------------------------------------------------------------------
-
-    def _request(self, event: RequestReceived, now: float) -> None:
-        match event.request.method:
-            case "MESSAGE":
-                self._manscdp(event, now)
-            case "BYE" | "INFO":
-                status, _ = self._calls.remote(event)
-                if status == 481 and event.request.method == "BYE" and self.peers.at(event.flow) is not None:
-                    # A dialog of before our last crash: old devices take 481 for a reason to go on (§10.5).
-                    status = 200
-                self._answer(event, status, now)
-            case "OPTIONS":
-                self._answer(event, 200, now, [("Allow", ALLOW)])
-            case "NOTIFY":
-                self._answer(event, 200 if self.peers.at(event.flow) is not None else 481, now)
-            case "SUBSCRIBE":
-                self._answer(event, 489, now)
-            case _:
-                self._answer(event, 405, now, [("Allow", ALLOW)])
-
-    def _answer(
-        self, event: RequestReceived, status: int, now: float, headers: list[tuple[str, str]] | None = None
-    ) -> None:
-        with contextlib.suppress(ProtocolError):
-            self._endpoint.respond(event.token, Response.to_request(event.request, status, headers=headers or ()), now)
-
-    def _manscdp(self, event: RequestReceived, now: float) -> None:
-        """Answer at once, then work (§3.2). Only a registered peer from its own address is listened to."""
-        self.counters["messages"] += 1
-        request, flow = event.request, event.flow
-        peer = self.peers.get(request.from_.user) or self.peers.at(flow)
-        if peer is None or not peer.online or peer.flow is None or peer.flow.host != flow.host:
-            self.counters["strangers"] += 1
-            self._answer(event, 403, now)
-            return
-        try:
-            envelope = parse(request.body)
-        except RemoteProtocolError as error:
-            if count := self._sparse.count(("manscdp", peer.code), now):
-                log.warning("signal.manscdp.unreadable", peer=peer.code, error=str(error), count=count)
-            self._answer(event, error.hint_status, now)
-            return
-        if envelope.is_("Notify", "Keepalive"):
-            self.counters["keepalives"] += 1
-            self._answer(event, self._registrar.keepalive(peer.code, flow, now), now)
-            return
-        self._answer(event, 200, now)
-        self._agent.flush()
-        if envelope.is_("Response", "Catalog"):
-            self._catalogues.received(peer, CatalogResponse.parse(envelope))
-            return
-        # Not asked for or not built yet: taken note of, never refused (Q-51).
-        self.counters["unknown_commands"] += 1
-        if count := self._sparse.count(("command", peer.code, envelope.cmd_type[:_SIP_TEXT]), now):
-            log.info(
-                "signal.command.unknown",
-                peer=peer.code,
-                root=envelope.root,
-                command=envelope.cmd_type[:_SIP_TEXT],
-                count=count,
-            )
-
     # --- who comes and goes --------------------------------------------------------------------------------------------
 
     def _bound(self, peer: PeerState, fresh: bool) -> None:
@@ -374,7 +243,7 @@ class SignalServer:
         if not fresh:
             return
         assert peer.flow is not None  # noqa: S101 -- bound just now
-        log.info("signal.peer.online", peer=peer.code, at=_path(peer.flow), agent=peer.user_agent)
+        log.info("signal.peer.online", peer=peer.code, at=path_text(peer.flow), agent=peer.user_agent)
         self._writer.changed(peer, REGISTERED, address=peer.flow.host)
         self._catalogues.online(peer)
 
@@ -485,7 +354,7 @@ class SignalServer:
                 "code": peer.code,
                 "state": "online" if peer.online else "offline",
                 "reason": peer.reason,
-                "address": _path(peer.flow) if peer.flow else None,
+                "address": path_text(peer.flow) if peer.flow else None,
                 "registered_at": peer.registered_at,
                 "keepalive_at": peer.keepalive_at,
                 "calls": sum(1 for call in self._calls.running if call.peer_id == peer.id),
@@ -500,7 +369,7 @@ class SignalServer:
     async def stats(self) -> dict[str, Any]:
         """Counters since the start."""
         return {
-            **self.counters,
+            **self._inbox.counters,
             "peers": len(self.peers),
             "online": self.peers.online,
             "calls": len(self._calls),
@@ -515,8 +384,3 @@ class SignalServer:
     def calls(self) -> list[Call]:
         """Calls that stand."""
         return self._calls.running
-
-
-def _path(flow: Flow) -> str:
-    host = f"[{flow.host}]" if ":" in flow.host else flow.host
-    return f"{flow.transport.lower()}:{host}:{flow.port}"

@@ -1,0 +1,222 @@
+"""What comes in: bytes to messages to whoever deals with them. Nothing a peer sends raises out of here."""
+
+import contextlib
+from collections.abc import Callable
+from time import monotonic
+from typing import Final
+
+import structlog
+
+from gongshi.protocols.errors import ProtocolError, RemoteProtocolError
+from gongshi.protocols.manscdp import CatalogResponse, Envelope, fast_keepalive, parse
+from gongshi.protocols.sip import (
+    ALLOW,
+    Flow,
+    Request,
+    RequestReceived,
+    Response,
+    SipMessage,
+    parse_message,
+)
+from gongshi.signalling.agent import Agent, Sender
+from gongshi.signalling.calls import Calls
+from gongshi.signalling.catalogue import Catalogues
+from gongshi.signalling.fast import ordinary
+from gongshi.signalling.limits import Sparse
+from gongshi.signalling.peers import Peers, PeerState
+from gongshi.signalling.registrar import Registrar
+from gongshi.signalling.trace import STRANGERS, Trace
+
+log = structlog.get_logger(__name__)
+
+_WORD: Final = 40
+
+
+def path_text(flow: Flow) -> str:
+    """A path for people: `udp:10.5.2.31:5060`."""
+    host = f"[{flow.host}]" if ":" in flow.host else flow.host
+    return f"{flow.transport.lower()}:{host}:{flow.port}"
+
+
+class Inbox:
+    """The way of a message through the server."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        peers: Peers,
+        registrar: Registrar,
+        catalogues: Catalogues,
+        calls: Calls,
+        trace: Trace,
+        send: Sender,
+        flow_from: Callable[[str, int], Flow],
+        send_datagram: Callable[[bytes, str, int], None],
+    ) -> None:
+        self._agent = agent
+        self._endpoint = agent.endpoint
+        self._peers = peers
+        self._registrar = registrar
+        self._catalogues = catalogues
+        self._calls = calls
+        self._trace = trace
+        self._send = send
+        self._flow_from = flow_from
+        self._send_datagram = send_datagram
+        self._sparse = Sparse(60.0)
+        self.counters: dict[str, int] = dict.fromkeys(
+            ("keepalives", "registers", "messages", "unreadable", "strangers", "unknown_commands"), 0
+        )
+
+    # --- bytes -------------------------------------------------------------------------------------------------------
+
+    def datagram(self, data: bytes, host: str, port: int, now: float) -> None:
+        """One UDP datagram."""
+        quick = ordinary(data)
+        if quick is not None:
+            peer = self._registrar.heard(quick.code.decode(), host, port, now)
+            if peer is not None:
+                self.counters["keepalives"] += 1
+                answer = quick.answer(host, port)
+                self._send_datagram(answer, host, port)
+                self._trace.exchange(peer.id, host, port, data, answer)
+                return
+        if not data.strip(b"\r\n\0 "):
+            # An empty datagram keeps a NAT's door open and wants nothing.
+            return
+        flow = self._flow_from(host, port)
+        try:
+            message = parse_message(data)
+        except RemoteProtocolError as error:
+            self.unreadable(flow, error, data)
+            return
+        self._note(message, flow, data)
+        self._message(message, flow, now)
+
+    def streamed(self, message: SipMessage, flow: Flow, now: float) -> None:
+        """One message cut from a TCP stream."""
+        with contextlib.suppress(ProtocolError):
+            self._note(message, flow, message.to_bytes())
+        self._message(message, flow, now)
+
+    def _note(self, message: SipMessage, flow: Flow, data: bytes) -> None:
+        peer = self._peers.at(flow)
+        if peer is None and isinstance(message, Request):
+            with contextlib.suppress(RemoteProtocolError):
+                peer = self._peers.get(message.from_.user)
+        self._trace.add(peer.id if peer else STRANGERS, "in", path_text(flow), data)
+
+    def unreadable(self, flow: Flow, error: RemoteProtocolError, data: bytes) -> None:
+        """Counted, and told once a minute per source; never answered: there is nothing to answer to."""
+        self.counters["unreadable"] += 1
+        peer = self._peers.at(flow)
+        self._trace.add(peer.id if peer else STRANGERS, "in", path_text(flow), data)
+        if count := self._sparse.count(("unreadable", flow.host), monotonic()):
+            log.warning("signal.unreadable", source=path_text(flow), error=str(error), size=len(data), count=count)
+
+    # --- messages ----------------------------------------------------------------------------------------------------
+
+    def _message(self, message: SipMessage, flow: Flow, now: float) -> None:
+        try:
+            if isinstance(message, Request):
+                if message.method == "REGISTER":
+                    self.counters["registers"] += 1
+                    self._send(self._registrar.register(message, flow, now), flow)
+                    return
+                if message.method == "MESSAGE" and self._keepalive(message, flow, now):
+                    return
+        except RemoteProtocolError as error:
+            self._refuse(message, error, flow)
+            return
+        for event in self._endpoint.receive(message, flow, now):
+            if self._agent.take(event):
+                continue
+            if isinstance(event, RequestReceived):
+                self._request(event, now)
+
+    def _refuse(self, message: SipMessage, error: RemoteProtocolError, flow: Flow) -> None:
+        if isinstance(message, Request):
+            with contextlib.suppress(ProtocolError):
+                self._send(Response.to_request(message, error.hint_status).to_bytes(), flow)
+
+    def _keepalive(self, request: Request, flow: Flow, now: float) -> bool:
+        """Answer an ordinary keepalive at once; False for anything else."""
+        if fast_keepalive(request.body) is None:
+            return False
+        self.counters["keepalives"] += 1
+        status = self._registrar.keepalive(request.from_.user, flow, now)
+        request.stamp_source(flow.host, flow.port)
+        self._send(Response.to_request(request, status).to_bytes(), flow)
+        return True
+
+    # --- requests ----------------------------------------------------------------------------------------------------
+
+    def _request(self, event: RequestReceived, now: float) -> None:
+        match event.request.method:
+            case "MESSAGE":
+                self._manscdp(event, now)
+            case "BYE" | "INFO":
+                status, _ = self._calls.remote(event)
+                if status == 481 and event.request.method == "BYE" and self._peers.at(event.flow) is not None:
+                    # A dialog of before our last crash: old devices take 481 for a reason to go on (§10.5).
+                    status = 200
+                self._answer(event, status, now)
+            case "OPTIONS":
+                self._answer(event, 200, now, [("Allow", ALLOW)])
+            case "NOTIFY":
+                self._answer(event, 200 if self._peers.at(event.flow) is not None else 481, now)
+            case "SUBSCRIBE":
+                self._answer(event, 489, now)
+            case _:
+                self._answer(event, 405, now, [("Allow", ALLOW)])
+
+    def _answer(
+        self, event: RequestReceived, status: int, now: float, headers: list[tuple[str, str]] | None = None
+    ) -> None:
+        with contextlib.suppress(ProtocolError):
+            self._endpoint.respond(event.token, Response.to_request(event.request, status, headers=headers or ()), now)
+
+    def _manscdp(self, event: RequestReceived, now: float) -> None:
+        """Answer at once, then work (§3.2). Only a registered peer from its own address is listened to."""
+        self.counters["messages"] += 1
+        request, flow = event.request, event.flow
+        peer = self._sender(request, flow)
+        if peer is None:
+            self.counters["strangers"] += 1
+            self._answer(event, 403, now)
+            return
+        try:
+            envelope = parse(request.body)
+        except RemoteProtocolError as error:
+            if count := self._sparse.count(("manscdp", peer.code), now):
+                log.warning("signal.manscdp.unreadable", peer=peer.code, error=str(error), count=count)
+            self._answer(event, error.hint_status, now)
+            return
+        if envelope.is_("Notify", "Keepalive"):
+            self.counters["keepalives"] += 1
+            self._answer(event, self._registrar.keepalive(peer.code, flow, now), now)
+            return
+        self._answer(event, 200, now)
+        self._agent.flush()
+        if envelope.is_("Response", "Catalog"):
+            self._catalogues.received(peer, CatalogResponse.parse(envelope))
+        else:
+            self._unknown(peer, envelope, now)
+
+    def _sender(self, request: Request, flow: Flow) -> PeerState | None:
+        """The registered peer that speaks, from its own address; None for anybody else."""
+        with contextlib.suppress(RemoteProtocolError):
+            peer = self._peers.get(request.from_.user)
+            if peer is None:
+                # Some put the camera into From; the path tells which platform it is.
+                peer = self._peers.at(flow)
+            if peer is not None and peer.online and peer.flow is not None and peer.flow.host == flow.host:
+                return peer
+        return None
+
+    def _unknown(self, peer: PeerState, envelope: Envelope, now: float) -> None:
+        """Not asked for, or not built yet: taken note of, never refused (Q-51)."""
+        self.counters["unknown_commands"] += 1
+        command = envelope.cmd_type[:_WORD]
+        if count := self._sparse.count(("command", peer.code, command), now):
+            log.info("signal.command.unknown", peer=peer.code, root=envelope.root, command=command, count=count)
