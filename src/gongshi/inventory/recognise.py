@@ -170,9 +170,14 @@ class _Reader:
         cells = {key: row.cells[column] for column, key in heading.columns.items() if row.cells.get(column, "").strip()}
         if not cells:
             return False
+        if cells.keys() == {"serial"} and not _is_example(cells["serial"]):
+            # Numbered in advance and never filled, or a line of text between the rows.
+            if not cells["serial"].strip().isdigit() and not _is_title(cells["serial"]):
+                self._note("form.line", heading.sheet, Row(grid.name, row.number, cells), "serial", Text("", ""))
+            return False
         numeric = frozenset(key for column, key in heading.columns.items() if row.numeric >> column & 1)
         made = Row(grid.name, row.number, cells, numeric)
-        if squeeze(cells.get("serial", "")).rstrip("0123456789") in _EXAMPLES:
+        if _is_example(cells.get("serial", "")):
             made.skipped = SKIP_EXAMPLE
             self._note("form.example", heading.sheet, made, "serial", Text("", ""))
         elif _is_total(cells, row):
@@ -277,6 +282,16 @@ def _only_labels(here: Mapping[int, str], sheet: Sheet) -> bool:
 
 def _first(row: GridRow) -> str:
     return squeeze(row.cells[min(row.cells)])
+
+
+def _is_example(serial: str) -> bool:
+    return squeeze(serial).rstrip("0123456789") in _EXAMPLES
+
+
+def _is_title(text: str) -> bool:
+    """表1, 表 2 平台接入摄像机 and the like between two tables."""
+    plain = squeeze(text)
+    return plain.startswith("表") or any(squeeze(table.title.zh) in plain for table in TABLES.values())
 
 
 def _is_total(cells: Mapping[str, str], row: GridRow) -> bool:

@@ -28,6 +28,7 @@ class _Content(Handler):
     def __init__(self) -> None:
         self.grids: list[tuple[Grid, list[GridRow]]] = []
         self._number = 0
+        self._blank = 0
         self._row = GridRow(0, {})
         self._repeat_row = 1
         self._column = 0
@@ -44,7 +45,7 @@ class _Content(Handler):
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         if name == "table":
             self.grids.append((Grid(attribute(attributes, "name") or "", iter(())), []))
-            self._number = 0
+            self._number = self._blank = 0
             self._header_column = 0
         elif name == "table-column" and self.grids:
             count = _repeat(attribute(attributes, "number-columns-repeated"))
@@ -115,10 +116,13 @@ class _Content(Handler):
     def _end_row(self) -> None:
         grid, rows = self.grids[-1]
         if not self._row.cells:
-            grid.blank_rows += min(self._repeat_row, 1_048_576)
+            self._blank += min(self._repeat_row, 1_048_576)
         else:
             if self._repeat_row > _MAX_REPEATED_ROWS:
                 raise hostile("cells")
+            # Every sheet ends with blank rows up to the last possible one; only those before content are worth a word.
+            grid.blank_rows += self._blank
+            self._blank = 0
             self._total += len(self._row.cells) * self._repeat_row
             if self._total > 20_000_000:
                 raise hostile("cells")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from gongshi.inventory.form import HEAD, TABLES
 from gongshi.inventory.recognise import Form, FormNote
-from gongshi.inventory.rules.base import Context, Finding, Severity
+from gongshi.inventory.rules.base import Context, Finding, Severity, shorten
 from gongshi.inventory.values import is_phone, squash
 from gongshi.kit.i18n import Text
 
@@ -20,6 +20,12 @@ _NOTES: dict[str, tuple[str, Severity, Text, Text]] = {
         "advice",
         Text("合计行不是数据，已跳过", "A row of totals is no data and is skipped"),
         Text("删除合计行", "Delete the totals"),
+    ),
+    "form.line": (
+        "G-020",
+        "advice",
+        Text("“{value}”只有一格文字，不作为数据", "“{value}” is a single cell of text and no data"),
+        Text("如为数据请补齐各列；如为说明可删除", "Fill in the columns if it is data; delete it if it is a remark"),
     ),
     "form.formula": (
         "G-055",
@@ -82,7 +88,7 @@ def _note(note: FormNote, context: Context) -> Finding:
     if note.rule == "form.missing_table" and note.sheet == "platform" and context.registered_platforms:
         # The unit's platforms are already registered; a file of cameras alone is then complete.
         severity = _TABLE_OPTIONAL
-    words = {"value": note.value or ""}
+    words = {"value": shorten(note.value or "")}
     return Finding(
         note.rule,
         clause,
