@@ -181,6 +181,7 @@ async def record_denial(caller: CallerContext, problem: Problem, permission: str
                 "method": caller.request.method,
                 "path": caller.request.url.path[:200],
                 "code": problem.code,
+                "reason": {"zh": problem.detail.zh, "en": problem.detail.en},
             },
         )
 

@@ -25,6 +25,9 @@ log = structlog.get_logger(__name__)
 HORIZON: Final = timedelta(days=1)
 """How long a right that is over stays in memory, so that a refusal can say "the period is over"."""
 
+_LOAD_SECONDS: Final = 30.0
+"""A load that takes longer hangs on a dead connection: better to begin anew."""
+
 OnChange = Callable[[RightsSnapshot], None]
 
 
@@ -139,7 +142,7 @@ class RightsFollower:
     ) -> tuple[RightsSnapshot, float]:
         """Read one consistent state. Cameras of rights already `known` are not read again: they never change."""
         asked = time.monotonic()
-        async with connection.transaction():
+        async with asyncio.timeout(_LOAD_SECONDS), connection.transaction():
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             row = await (await connection.execute(_EPOCH)).fetchone()
             groups = await self._rows(connection, repository.groups_query())

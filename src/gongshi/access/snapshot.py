@@ -100,28 +100,31 @@ class RightsSnapshot:
             for holding in self.holdings.get(key, ()):
                 if holding.mask & wanted != wanted or camera_id not in holding.cameras:
                     continue
-                end = holding.valid_to
-                if holding.suspended:
-                    refusal = "suspended"
-                elif at < holding.valid_from:
-                    refusal = "not_yet"
-                elif end is not None and at >= end:
-                    refusal = "period_over"
-                else:
-                    if holding.hours is not None:
-                        closes = holding.hours.until(at)
-                        if closes is None:
-                            refusal = "outside_hours"
-                            continue
-                        if end is None or closes < end:
-                            end = closes
-                    if best is None or _better(holding, end, best, best_end):
-                        best, best_end = holding, end
+                code, end = _standing(holding, at)
+                if code != "allowed":
+                    refusal = code
+                elif best is None or _better(holding, end, best, best_end):
+                    best, best_end = holding, end
         if best is not None:
-            return Decision(True, BASES[best.rank], best.right_id, best.basis_id, best_end, best.limits, "allowed")
+            return _allowed(best, best_end)
         if wanted == _SEE and subject.reads_catalogue and camera_id in self.catalogue:
             return CATALOGUE
         return DENIALS[refusal]
+
+    def decide_under(self, subject: Subject, action: Action, camera_id: int, at: datetime, right_id: int) -> Decision:
+        """As `decide`, but by one right only: does what a session was opened under still carry it?"""
+        wanted = int(action)
+        if camera_id in self.cameras:
+            for key in subject.holders():
+                for holding in self.holdings.get(key, ()):
+                    if (
+                        holding.right_id == right_id
+                        and holding.mask & wanted == wanted
+                        and camera_id in holding.cameras
+                    ):
+                        code, end = _standing(holding, at)
+                        return _allowed(holding, end) if code == "allowed" else DENIALS[code]
+        return DENIALS["no_right"]
 
     def visible(self, subject: Subject, action: Action, at: datetime) -> BitMap:
         """Ids of all cameras for which `decide` says yes; for counting and for pushes to an upper."""
@@ -129,17 +132,33 @@ class RightsSnapshot:
         found = BitMap()
         for key in subject.holders():
             for holding in self.holdings.get(key, ()):
-                if (
-                    holding.mask & wanted == wanted
-                    and not holding.suspended
-                    and holding.valid_from <= at
-                    and (holding.valid_to is None or at < holding.valid_to)
-                    and (holding.hours is None or holding.hours.until(at) is not None)
-                ):
+                if holding.mask & wanted == wanted and _standing(holding, at)[0] == "allowed":
                     found |= holding.cameras
         if wanted == _SEE and subject.reads_catalogue:
             found |= self.catalogue
         return found & self.cameras
+
+
+def _standing(holding: Holding, at: datetime) -> tuple[str, datetime | None]:
+    """`allowed` and until when, or the code of why a right opens nothing at this moment."""
+    end = holding.valid_to
+    if holding.suspended:
+        return "suspended", None
+    if at < holding.valid_from:
+        return "not_yet", None
+    if end is not None and at >= end:
+        return "period_over", None
+    if holding.hours is not None:
+        closes = holding.hours.until(at)
+        if closes is None:
+            return "outside_hours", None
+        if end is None or closes < end:
+            end = closes
+    return "allowed", end
+
+
+def _allowed(holding: Holding, end: datetime | None) -> Decision:
+    return Decision(True, BASES[holding.rank], holding.right_id, holding.basis_id, end, holding.limits, "allowed")
 
 
 def _better(one: Holding, one_end: datetime | None, other: Holding, other_end: datetime | None) -> bool:

@@ -8,6 +8,7 @@ from fastapi import Query, Response
 from gongshi.access.caller import subject_of
 from gongshi.access.door import COOKIE, PUBLIC, SIGNED_IN, Caller, CallerContext, Door, ObjectId
 from gongshi.access.permissions import permissions_of
+from gongshi.config import Settings
 from gongshi.identity import repository, service, tokens
 from gongshi.identity.repository import LiveLogin, Member
 from gongshi.identity.roles import ROLES, givable
@@ -35,6 +36,12 @@ from gongshi.kit.paging import MAX_LIMIT, decode_cursor, encode_cursor
 door = Door(prefix="/api/v1", tag="identity")
 
 
+def _secure(caller: CallerContext) -> bool:
+    """Plain HTTP on loopback is what the demo and a bare node speak; behind TLS the node is told so."""
+    settings: Settings | None = getattr(caller.state, "settings", None)
+    return caller.request.url.scheme == "https" or (settings is not None and settings.web.secure_cookie)
+
+
 def _set_cookie(caller: CallerContext, response: Response, token: str) -> None:
     response.set_cookie(
         COOKIE,
@@ -42,8 +49,7 @@ def _set_cookie(caller: CallerContext, response: Response, token: str) -> None:
         max_age=int(tokens.LIFETIME.total_seconds()),
         httponly=True,
         samesite="strict",
-        # The demo and a bare node speak plain HTTP on loopback; behind TLS the node says so (web.secure_cookie).
-        secure=bool(getattr(caller.state, "secure_cookie", False)) or caller.request.url.scheme == "https",
+        secure=_secure(caller),
         path="/",
     )
 

@@ -187,8 +187,16 @@ async def _failed(uow: UnitOfWork, member: Member | None, name: str, address: st
         "identity.login.failed",
         object_kind="account",
         object_id=account.id,
-        detail={"failures": account.failed_count, "locked": locked},
+        detail={"username": account.username, "failures": account.failed_count},
     )
+    if locked:
+        await record(
+            uow,
+            "identity.account.locked",
+            object_kind="account",
+            object_id=account.id,
+            detail={"username": account.username, "until": at + LOCK},
+        )
     return _locked(at + LOCK, at) if locked else BadCredentials()
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,10 +11,12 @@ from fastapi import FastAPI
 
 from gongshi.access.door import RouteRule, route_matrix
 from gongshi.access.permissions import PERMISSIONS, PUBLIC, SIGNED_IN
+from gongshi.config import DatabaseSettings, Settings
 from gongshi.db import Database
-from gongshi.db.objects import Objects
 from gongshi.identity.roles import ROLES
 from gongshi.node.app import create_app
+from gongshi.node.roles.web import filled
+from gongshi.node.runtime import Runtime
 from integration.access.helpers import account, client, seed, token_of
 
 PLACEHOLDERS = {"code": "34150200001310000001"}
@@ -41,14 +44,17 @@ def address_of(rule: RouteRule) -> str:
 
 
 @pytest.fixture
-async def app(database: Database, objects: Objects) -> FastAPI:
+async def app(database: Database, database_urls: tuple[str, str], tmp_path: Path) -> AsyncIterator[FastAPI]:
+    """The node's own application with all it has in hand, except that no other process of the node runs."""
     await seed(database)
     for role in ROLES:
         await account(database, role.replace("_", "-"), role)
+    settings = Settings(
+        data=tmp_path / "node", database=DatabaseSettings(url=database_urls[0], owner_url=database_urls[1])
+    )
     made = create_app()
-    made.state.database = database
-    made.state.objects = objects
-    return made
+    async with filled(made, Runtime.of(settings)):
+        yield made
 
 
 @pytest.fixture

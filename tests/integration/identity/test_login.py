@@ -93,6 +93,8 @@ async def test_guesses_at_the_same_time_count_one_by_one(anyone: httpx.AsyncClie
     assert sorted(answer.status_code for answer in answers) == [401] * 4 + [429] * 4
     async with database.read() as session:
         assert len((await session.scalars(select(Attempt))).all()) == 5
+        locks = await session.scalars(select(Entry).where(Entry.action == "identity.account.locked"))
+        assert len(locks.all()) == 1
 
 
 async def test_an_address_that_fails_too_often_is_turned_away(app: FastAPI, database: Database) -> None:

@@ -189,3 +189,19 @@ def test_actions_on_the_wire() -> None:
     assert Action.PTZ.wire == "ptz"
     with pytest.raises(BadRequest, match="watch"):
         parse_action("watch")
+
+
+def test_a_session_stands_by_its_own_right_only() -> None:
+    snapshot = world(right(1), right(2, valid_to=NOW + 2 * HOUR), right(3, subject_id=4))
+
+    assert snapshot.decide(VIEWER, Action.LIVE, CLOSED, NOW).right_id == 2
+    assert snapshot.decide_under(VIEWER, Action.LIVE, CLOSED, NOW, 1).not_after == NOW + HOUR
+    assert snapshot.decide_under(VIEWER, Action.LIVE, CLOSED, NOW + HOUR, 1).code == "period_over"
+    assert snapshot.decide_under(VIEWER, Action.LIVE, CLOSED, NOW + HOUR, 2).allowed
+    for camera, action, right_id in (
+        (5, Action.LIVE, 1),
+        (CLOSED, Action.PTZ, 1),
+        (CLOSED, Action.LIVE, 3),
+        (1, Action.SEE, 9),
+    ):
+        assert snapshot.decide_under(VIEWER, action, camera, NOW, right_id).code == "no_right"
