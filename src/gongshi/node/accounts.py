@@ -72,4 +72,4 @@ async def _lines(database: Database) -> list[str]:
         .order_by(Account.username, AccountRole.role)
     )
     async with database.read() as session:
-        return ["\t".join(row) for row in (await session.execute(query)).tuples()]
+        return ["\t".join(row) for row in (await session.execute(query)).all()]
