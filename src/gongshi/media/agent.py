@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -17,11 +17,9 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from gongshi.access.actions import Action, parse_action
 from gongshi.access.follower import RightsUnavailable
 from gongshi.access.rights import load
 from gongshi.access.snapshot import RightsSnapshot
-from gongshi.access.subjects import Subject
 from gongshi.db.engine import Database
 from gongshi.kit import clock
 from gongshi.kit.errors import Conflict, NotFound, Problem
@@ -39,11 +37,11 @@ from gongshi.media.engine import (
     StreamClosed,
     StreamLost,
     StreamOnline,
-    Urls,
     WorkerLost,
 )
 from gongshi.media.entitlement import Standing, standing
 from gongshi.media.flows import Flow, Flows
+from gongshi.media.held import Held, Unwritten, overtaken, take_over, urls_out
 from gongshi.media.ports import ChannelDirectory, DeviceControl
 from gongshi.media.reasons import ENGINE_REASONS, SessionFailed
 from gongshi.media.repository import Waiting
@@ -71,33 +69,6 @@ class AgentSettings:
     reopen_within: float = 5.0
 
 
-@dataclass(eq=False)
-class Held:
-    """A session that this agent carries."""
-
-    id: UUID
-    subject: Subject
-    action: Action
-    camera_id: int
-    right_id: int
-    not_after: datetime | None = None
-    flow: Flow | None = None
-    admitted: bool = False
-    ending: Ending | None = None
-    ended_at: float = 0.0
-    figures: tuple[int, float] = (0, 0.0)
-    starting: "asyncio.Task[Any] | None" = None
-
-
-@dataclass(slots=True)
-class _Unwritten:
-    """An end that the database could not take; it is offered again until it does."""
-
-    session_id: UUID
-    ending: Ending
-    figures: tuple[int, float] = field(default=(0, 0.0))
-
-
 class MediaAgent:
     """`await start()`, then serve `handlers()` to the other roles; `await stop()` ends every session."""
 
@@ -120,7 +91,7 @@ class MediaAgent:
         self._settings = settings or AgentSettings()
         self._flows = Flows(database, engine, devices, domain_code, first_packet=self._settings.first_packet)
         self._sessions: dict[UUID, Held] = {}
-        self._unwritten: list[_Unwritten] = []
+        self._unwritten: list[Unwritten] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._always: set[asyncio.Task[Any]] = set()
         self._events: AsyncIterator[EngineEvent] | None = None
@@ -189,7 +160,7 @@ class MediaAgent:
     async def open(self, session_id: str, host: str | None = None) -> dict[str, Any]:
         """Open what transaction 1 has written. SessionFailed when there is no picture, with steps and suspects."""
         waiting = await self._waiting(UUID(session_id))
-        held = _held(waiting)
+        held = take_over(waiting)
         self._sessions[held.id] = held
         try:
             return await self._open(held, waiting, host)
@@ -221,9 +192,9 @@ class MediaAgent:
         await self._check(held)
         urls = self._engine.urls(str(held.id), held.flow.name, host)
         if held.ending is not None or not await books.opened(self._database, held.id, held.flow.id, held.not_after):
-            raise _overtaken(held)
+            raise overtaken(held)
         return {
-            **_urls_out(urls),
+            **urls_out(urls),
             "not_after": None if held.not_after is None else clock.local(held.not_after).isoformat(),
             "stream": {"id": held.flow.name, "steps": list(held.flow.steps)},
             "limits": {key: waiting.limits.get(key) for key in ("grant_number", "purpose")},
@@ -232,7 +203,7 @@ class MediaAgent:
     async def _check(self, held: Held) -> None:
         """Decide once more, here where the picture is let out; from the database when memory may be old."""
         if held.ending is not None:
-            raise _overtaken(held)
+            raise overtaken(held)
         try:
             snapshot = self._rights.current()
         except RightsUnavailable:
@@ -266,7 +237,7 @@ class MediaAgent:
         try:
             await books.fail(self._database, held.id, failed)
         except SQLAlchemyError:
-            self._unwritten.append(_Unwritten(held.id, Ending("failed", failed.detail)))
+            self._unwritten.append(Unwritten(held.id, Ending("failed", failed.detail)))
 
     async def urls(self, session_id: str, host: str | None = None) -> dict[str, Any]:
         """Fresh addresses for a running session: a reload, or a worker that was replaced."""
@@ -274,7 +245,7 @@ class MediaAgent:
         if held is None or held.flow is None or held.ending is not None or not held.admitted:
             raise Conflict(Text("此次调阅已经结束", "This session has ended"), code="session_ended")
         urls = self._engine.urls(str(held.id), held.flow.name, host)
-        return {**_urls_out(urls), "stream": {"id": held.flow.name, "steps": list(held.flow.steps)}}
+        return {**urls_out(urls), "stream": {"id": held.flow.name, "steps": list(held.flow.steps)}}
 
     async def stream(self, stream_id: str) -> dict[str, Any] | None:
         """Steps and figures of a running stream."""
@@ -333,9 +304,9 @@ class MediaAgent:
         if held.starting is not None:
             # The log tells of the beginning before the end.
             await asyncio.wait([held.starting])
-        await self._write(_Unwritten(held.id, ending, held.figures))
+        await self._write(Unwritten(held.id, ending, held.figures))
 
-    async def _write(self, end: _Unwritten) -> None:
+    async def _write(self, end: Unwritten) -> None:
         try:
             octets, seconds = end.figures
             await books.end(self._database, end.session_id, end.ending, octets=octets, seconds=seconds)
@@ -534,32 +505,3 @@ class MediaAgent:
                     held, Ending("stream_lost", Text("媒体进程中断，未能恢复", "The media worker was lost"))
                 )
             await self._flows.close(flow, "worker_lost")
-
-
-def _held(waiting: Waiting) -> Held:
-    row = waiting.row
-    kind = "upper" if row.subject_kind == "upper" else "service" if row.subject_kind == "service" else "person"
-    subject = Subject(
-        kind=kind,
-        id=row.subject_id,
-        name=row.subject_name,
-        organisation_id=row.organisation_id,
-        organisation_name=row.organisation_name,
-        region_code=waiting.region_code,
-        level=waiting.level,
-        roles=waiting.roles,
-        login_id=row.login_id,
-    )
-    return Held(row.id, subject, parse_action(row.action), row.camera_id, row.right_id, row.not_after)
-
-
-def _overtaken(held: Held) -> SessionFailed:
-    code = held.ending.code if held.ending is not None else "closed"
-    return SessionFailed(reasons.end_text(code), code=code, which=("right",))
-
-
-def _urls_out(urls: Urls) -> dict[str, Any]:
-    return {
-        "urls": {"flv": urls.flv, "fmp4": urls.fmp4, "hls": urls.hls},
-        "expires_at": clock.local(urls.expires_at).isoformat(),
-    }

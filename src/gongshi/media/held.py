@@ -1,0 +1,76 @@
+"""A session in the agent's hands, and an end that waits for the database."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from gongshi.access.actions import Action, parse_action
+from gongshi.access.subjects import Subject
+from gongshi.kit import clock
+from gongshi.media import reasons
+from gongshi.media.books import Ending
+from gongshi.media.engine import Urls
+from gongshi.media.flows import Flow
+from gongshi.media.reasons import SessionFailed
+from gongshi.media.repository import Waiting
+
+
+@dataclass(eq=False)
+class Held:
+    """A session that this agent carries."""
+
+    id: UUID
+    subject: Subject
+    action: Action
+    camera_id: int
+    right_id: int
+    not_after: datetime | None = None
+    flow: Flow | None = None
+    admitted: bool = False
+    ending: Ending | None = None
+    ended_at: float = 0.0
+    figures: tuple[int, float] = (0, 0.0)
+    starting: "asyncio.Task[Any] | None" = None
+
+
+@dataclass(slots=True)
+class Unwritten:
+    """An end that the database could not take; it is offered again until it does."""
+
+    session_id: UUID
+    ending: Ending
+    figures: tuple[int, float] = field(default=(0, 0.0))
+
+
+def take_over(waiting: Waiting) -> Held:
+    """A session as transaction 1 wrote it, in the agent's hands."""
+    row = waiting.row
+    kind = "upper" if row.subject_kind == "upper" else "service" if row.subject_kind == "service" else "person"
+    subject = Subject(
+        kind=kind,
+        id=row.subject_id,
+        name=row.subject_name,
+        organisation_id=row.organisation_id,
+        organisation_name=row.organisation_name,
+        region_code=waiting.region_code,
+        level=waiting.level,
+        roles=waiting.roles,
+        login_id=row.login_id,
+    )
+    return Held(row.id, subject, parse_action(row.action), row.camera_id, row.right_id, row.not_after)
+
+
+def overtaken(held: Held) -> SessionFailed:
+    """It ended while it was still being opened."""
+    code = held.ending.code if held.ending is not None else "closed"
+    return SessionFailed(reasons.end_text(code), code=code, which=("right",))
+
+
+def urls_out(urls: Urls) -> dict[str, Any]:
+    """The engine's addresses as they travel to the door."""
+    return {
+        "urls": {"flv": urls.flv, "fmp4": urls.fmp4, "hls": urls.hls},
+        "expires_at": clock.local(urls.expires_at).isoformat(),
+    }
