@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 _LOCK = 0x6C6F_6773
 _BATCH = 5000
+_NEAR_END = 50_000
+_FULL_SEARCH_EVERY = 5.0
 _REPAIR = 200
 """How many of the latest checkpoints are looked for outside at start."""
 
@@ -79,6 +81,7 @@ class Sequencer:
         self._signed_at = time.monotonic()
         self._asked = False
         self._floor = 0
+        self._searched = float("-inf")
         self._mark: _Mark | None = None
         self._unkept: deque[tuple[Keeper, Witness]] = deque(maxlen=10_000)
 
@@ -118,6 +121,7 @@ class Sequencer:
         """Take up the tree where the last checkpoint left it and add what was sequenced since."""
         self._frontier = tree.Frontier(self._algorithm)
         self._since, self._floor, self._mark = [], 0, None
+        self._searched = float("-inf")
         row = await (
             await connection.execute(
                 "SELECT size, root, frontier, algorithm FROM audit.checkpoint ORDER BY size DESC LIMIT 1"
@@ -182,8 +186,14 @@ class Sequencer:
 
     async def _sequence(self, connection: Connection) -> int:
         """Give leaf numbers to what is committed; the number of entries handled."""
-        settled = await self._settled(connection)
-        rows = await (await connection.execute(_UNSEQUENCED, {"floor": self._floor, "limit": _BATCH})).fetchall()
+        settled, newest = await self._settled(connection)
+        floor = self._floor
+        if not floor and settled is None and time.monotonic() - self._searched < _FULL_SEARCH_EVERY:
+            # Until the first floor is known, most turns look at the end of the log only.
+            floor = max(0, newest - _NEAR_END)
+        elif not floor:
+            self._searched = time.monotonic()
+        rows = await (await connection.execute(_UNSEQUENCED, {"floor": floor, "limit": _BATCH})).fetchall()
         if rows:
             moment = clock.now()
             async with (
@@ -197,28 +207,28 @@ class Sequencer:
             for entry_id, leaf in rows:
                 self._frontier.append(bytes(leaf))
                 self._since.append((entry_id, bytes(leaf)))
-        if settled is not None and len(rows) < _BATCH:
+        if settled is not None and len(rows) < _BATCH and (self._floor or not floor):
             self._floor = settled
         return len(rows)
 
-    async def _settled(self, connection: Connection) -> int | None:
-        """An id below which nothing new can appear any more, so that the search need not begin at the first entry.
+    async def _settled(self, connection: Connection) -> tuple[int | None, int]:
+        """The newest id handed out; before it, now and then, an id below which nothing new can appear any more.
 
-        Ids are drawn before their transaction has a number; half a minute covers that moment, and a restart, which
-        begins at the first entry, covers everything else.
+        From there on the search need not begin at the first entry. Ids are drawn before their transaction has a
+        number; half a minute covers that moment, and a restart, which begins at the first entry, covers the rest.
         """
         row = await (await connection.execute(_HORIZON)).fetchone()
         if row is None:
-            return None
+            return None, 0
         xmin, xmax, last_id = row
         mark = self._mark
         if mark is None:
             self._mark = _Mark(time.monotonic(), xmax, last_id)
-            return None
+            return None, last_id
         if xmin >= mark.xmax and time.monotonic() - mark.taken > 30:
             self._mark = None
-            return mark.last_id
-        return None
+            return mark.last_id, last_id
+        return None, last_id
 
     def _due(self) -> bool:
         waiting = self._frontier.size - self._signed_size
