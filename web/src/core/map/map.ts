@@ -1,4 +1,5 @@
 import type { Map as LibreMap, Marker } from "maplibre-gl"
+import workerUrl from "maplibre-gl/dist/maplibre-gl-csp-worker.js?url"
 import { locale } from "@/core/i18n"
 import type { Box, Place } from "./geometry"
 import { CITY_BOX, districts, ENGLISH_NAMES, labelPlace, mapStyle } from "./style"
@@ -51,7 +52,12 @@ function element(marker: MapMarker, press: (marker: MapMarker) => void): HTMLEle
 }
 
 export async function createMap(container: HTMLElement, options: Options): Promise<GongshiMap> {
-  const [{ default: maplibre }] = await Promise.all([import("maplibre-gl"), import("maplibre-gl/dist/maplibre-gl.css")])
+  // The build with a worker of its own: a bundler may rename what the one-file build copies into its worker.
+  const [{ default: maplibre }] = await Promise.all([
+    import("maplibre-gl/dist/maplibre-gl-csp"),
+    import("maplibre-gl/dist/maplibre-gl.css"),
+  ])
+  maplibre.setWorkerUrl(workerUrl)
   const map: LibreMap = new maplibre.Map({
     container,
     style: mapStyle(tileUrl()),

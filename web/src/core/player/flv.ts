@@ -31,10 +31,11 @@ export async function flvStarter(): Promise<StartTransport | null> {
         fixAudioTimestampGap: false,
       },
     )
-    let received = 0
+    let bitrate = 0
     let stopped = false
-    player.on(mpegts.Events.STATISTICS_INFO, (info: { totalBytes?: number }) => {
-      received = info.totalBytes ?? received
+    player.on(mpegts.Events.STATISTICS_INFO, (info: { speed?: number }) => {
+      // Kilobytes per second.
+      bitrate = (info.speed ?? 0) * 8192
     })
     player.on(mpegts.Events.MEDIA_INFO, (info: { videoCodec?: string }) => {
       if (info.videoCodec) hooks.onCodec(info.videoCodec)
@@ -57,7 +58,7 @@ export async function flvStarter(): Promise<StartTransport | null> {
     player.load()
     return {
       name: "flv",
-      bytes: () => received,
+      bitrate: () => bitrate,
       stop: () => {
         stopped = true
         player.destroy()

@@ -41,7 +41,6 @@ const native: StartTransport = (video, url, hooks) => {
   video.src = url
   return {
     name: "hls",
-    bytes: () => null,
     stop: () => {
       video.removeEventListener("loadedmetadata", onData)
       video.removeEventListener("error", onError)

@@ -29,8 +29,10 @@ export interface TransportHooks {
 export interface Transport {
   readonly name: TransportName
   stop: () => void
-  /** Bytes received so far, when the transport knows. */
-  bytes: () => number | null
+  /** Bytes received so far, when the transport counts them. */
+  bytes?: () => number
+  /** Bits per second as the transport itself measures them. */
+  bitrate?: () => number
 }
 
 export type StartTransport = (video: HTMLVideoElement, url: string, hooks: TransportHooks) => Transport

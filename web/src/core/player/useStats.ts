@@ -21,7 +21,7 @@ export function useStats(
     }
     const quality = element.getVideoPlaybackQuality()
     const now = performance.now()
-    const bytes = current.bytes()
+    const bytes = current.bytes?.() ?? null
     const seconds = (now - last.at) / 1000
     const fresh = last.at > 0 && seconds < 5
     const { buffered } = element
@@ -31,7 +31,7 @@ export function useStats(
       width: element.videoWidth,
       height: element.videoHeight,
       fps: fresh ? Math.max(0, (quality.totalVideoFrames - last.frames) / seconds) : 0,
-      bitrate: bytes === null || !fresh ? null : Math.max(0, ((bytes - last.bytes) * 8) / seconds),
+      bitrate: bytes === null ? (current.bitrate?.() ?? null) : fresh ? Math.max(0, ((bytes - last.bytes) * 8) / seconds) : null,
       delay: buffered.length > 0 ? Math.max(0, buffered.end(buffered.length - 1) - element.currentTime) : 0,
       dropped: quality.droppedVideoFrames,
     }

@@ -21,10 +21,10 @@ export function drawWatermark(canvas: HTMLCanvasElement, lines: string[]): void 
     for (let x = -reach - (row % 2) * (stepX / 2); x < reach; x += stepX) {
       lines.forEach((line, index) => {
         const at = y + index * size * 1.45
-        context.strokeStyle = "rgb(0 0 0 / 22%)"
+        context.strokeStyle = "rgb(0 0 0 / 28%)"
         context.lineWidth = 2
         context.strokeText(line, x, at)
-        context.fillStyle = "rgb(255 255 255 / 30%)"
+        context.fillStyle = "rgb(255 255 255 / 40%)"
         context.fillText(line, x, at)
       })
     }

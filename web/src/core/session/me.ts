@@ -6,6 +6,9 @@ import { http } from "@/core/request/http"
 import { ApiProblem } from "@/core/request/problem"
 import { queryClient } from "@/core/request/query"
 
+/** Remembers only that a login was made here, so that a first visit does not ask for what cannot be there. */
+const STORED = "gongshi.signedIn"
+
 /** Who I am and for which unit; the server stays the judge of what I may do. */
 export const useMe = defineStore("me", () => {
   const me = ref<Me | null>(null)
@@ -26,12 +29,16 @@ export const useMe = defineStore("me", () => {
   }
 
   async function load(): Promise<void> {
+    if (localStorage.getItem(STORED) === null) {
+      asked.value = true
+      return
+    }
     try {
       me.value = await http.get<Me>("/me")
       if (!me.value.must_change) openEvents()
     } catch (error) {
       if (!(error instanceof ApiProblem) || error.status !== 401) throw error
-      me.value = null
+      forget()
     } finally {
       asked.value = true
     }
@@ -39,11 +46,13 @@ export const useMe = defineStore("me", () => {
 
   async function login(username: string, password: string): Promise<void> {
     await http.post("/login", { username, password })
+    localStorage.setItem(STORED, "1")
     queryClient.clear()
     await load()
   }
 
   function forget(): void {
+    localStorage.removeItem(STORED)
     me.value = null
     closeEvents()
     queryClient.clear()

@@ -25,10 +25,21 @@ export const listRows = (id: number, query: Record<string, string | number>, cur
 export const listFindings = (id: number, query: Record<string, string>, cursor?: string): Promise<FindingPage> =>
   http.get(`${at(id)}/findings`, { limit: 200, ...query, cursor })
 
-/** The columns of the form, by sheet, in their order. */
-export async function formFields(): Promise<Record<string, FormField[]>> {
-  const { tables } = await http.get<{ tables: { sheet: string; fields: FormField[] }[] }>("/inventory/fields")
-  return Object.fromEntries(tables.map(({ sheet, fields }) => [sheet, fields]))
+/** The form as data: its columns by sheet, in their order, and its rules by id. */
+export interface FormDescription {
+  columns: Record<string, FormField[]>
+  rules: Record<string, string>
+}
+
+export async function describeForm(): Promise<FormDescription> {
+  const { tables, rules } = await http.get<{
+    tables: { sheet: string; fields: FormField[] }[]
+    rules: { id: string; title: string }[]
+  }>("/inventory/fields")
+  return {
+    columns: Object.fromEntries(tables.map(({ sheet, fields }) => [sheet, fields])),
+    rules: Object.fromEntries(rules.map(({ id, title }) => [id, title])),
+  }
 }
 
 export function uploadForm(
