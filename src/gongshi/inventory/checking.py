@@ -251,6 +251,8 @@ async def _preview(
             found = await registry.cameras_by_codes(session, mine[start : start + _CHUNK])
             known.update((camera.code, camera) for camera in found)
         for ordinal, parsed in enumerate(values("camera", context.frames["camera"])):
+            if ordinal % 500 == 0:
+                await asyncio.sleep(0)
             if checked.verdict("camera", ordinal) == "error" or not parsed["code"]:
                 continue
             camera = known.get(parsed["code"])

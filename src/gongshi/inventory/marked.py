@@ -1,12 +1,13 @@
 """The checked rows written back as a workbook: cells coloured, findings as notes, and one sheet that lists them all.
 
 It has the form's own headings, so that it can be corrected and uploaded again; the list of findings is ignored then.
-Written row by row, because a filing may have tens of thousands.
+Written in batches in a thread, because a filing may have tens of thousands of rows and the loop has other callers.
 """
 
+import asyncio
 import io
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
@@ -18,6 +19,8 @@ from gongshi.inventory.form import HEAD, TABLES, TITLE, Sheet, Table
 from gongshi.inventory.models import FilingRow, Finding
 from gongshi.inventory.workbook import BORDER, FONT
 from gongshi.kit.i18n import Lang, Text
+
+T = TypeVar("T")
 
 _MAX_NOTES = 5_000
 """Notes in cells; beyond it colours and the list remain. Spreadsheets become slow with many notes."""
@@ -85,6 +88,14 @@ class MarkedWorkbook:
         else:
             worst = max(old[0], finding.severity, key=_WEIGHT.__getitem__)
             cells[column] = (worst, f"{old[1]}\n{note}"[:1_500])
+
+    def add_findings(self, findings: Sequence[Finding]) -> None:
+        for finding in findings:
+            self.add_finding(finding)
+
+    def add_rows(self, rows: Sequence[FilingRow]) -> None:
+        for row in rows:
+            self.add_row(row)
 
     def begin(self, sheet: Sheet, head: Mapping[str, Any]) -> None:
         """Start one of the form's tables with its head and headings."""
@@ -197,10 +208,21 @@ async def marked_workbook(
 ) -> bytes:
     """Compose the file from streams of findings and rows, both in the order of the upload."""
     book = MarkedWorkbook(lang)
-    async for finding in findings:
-        book.add_finding(finding)
+    async for findings_part in _batches(findings):
+        await asyncio.to_thread(book.add_findings, findings_part)
     for sheet, stream in rows.items():
         book.begin(sheet, head)
-        async for row in stream:
-            book.add_row(row)
-    return book.finish()
+        async for rows_part in _batches(stream):
+            await asyncio.to_thread(book.add_rows, rows_part)
+    return await asyncio.to_thread(book.finish)
+
+
+async def _batches(stream: AsyncIterator[T], size: int = 500) -> AsyncGenerator[list[T]]:
+    batch: list[T] = []
+    async for item in stream:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,5 +1,6 @@
 """All SQL of the registry. Who may see which camera comes in as a condition (`access.visible`), never from here."""
 
+import asyncio
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -240,8 +241,11 @@ async def copy_rows(session: AsyncSession, table: str, columns: Sequence[str], r
     names = ", ".join(f'"{column}"' for column in columns)
     statement = f"COPY {table} ({names}) FROM STDIN".encode()
     async with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
+        for number, row in enumerate(rows):
             await copy.write_row(row)
+            if number % 500 == 0:
+                # Others on this loop (the sequencer of the log, heartbeats) must not wait for a whole import.
+                await asyncio.sleep(0)
 
 
 def box_of(text: str) -> Box | None:

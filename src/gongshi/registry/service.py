@@ -1,5 +1,6 @@
 """Rules of the registry: how platforms and cameras enter it and change, always with history (G-143, G-055)."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -115,7 +116,9 @@ async def file_cameras(
     updates: list[dict[str, Any]] = []
     history: list[dict[str, Any]] = []
     now = clock.now()
-    for row in rows:
+    for number, row in enumerate(rows):
+        if number % 500 == 0:
+            await asyncio.sleep(0)
         camera = known.get(row["code"])
         if camera is None:
             fresh.append(_DEFAULTS | dict(row) | {"organisation_id": organisation.id, "code_frozen_at": now})
@@ -128,15 +131,11 @@ async def file_cameras(
         if differing:
             values = {column: value for column, value in declared.items() if column != "code"}
             merged = {"name": camera.name, "place_text": camera.place_text, "common_name": camera.common_name} | values
-            values |= {
-                "id": camera.id,
-                "version": camera.version + 1,
-                "search": _search(camera.code, merged, organisation),
-            }
-            updates.append(values)
+            search = _search(camera.code, merged, organisation)
+            updates.append(values | {"id": camera.id, "version": camera.version + 1, "search": search})
             history.append(_changed("camera", camera.id, differing))
-    for row in fresh:
-        row["search"] = _search(row["code"], row, organisation)
+    # Pinyin takes longer than all the rest, and the loop is not ours alone.
+    await asyncio.to_thread(_add_search, fresh, organisation)
     ids = {code: camera.id for code, camera in known.items()}
     for camera in known.values():
         # The rows are written in bulk below, which objects in the session would not notice.
@@ -150,6 +149,11 @@ async def file_cameras(
     await repository.copy_changes(uow, history, source, reason)
     created = [row["code"] for row in fresh]
     return Outcome(len(fresh), len(updates), len(rows) - len(fresh) - len(updates), {**ids, **new_ids}, created)
+
+
+def _add_search(rows: Sequence[dict[str, Any]], organisation: Organisation) -> None:
+    for row in rows:
+        row["search"] = _search(row["code"], row, organisation)
 
 
 def _search(code: str, values: Mapping[str, Any], organisation: Organisation) -> str:
