@@ -6,10 +6,14 @@ ends, even if another right would also open the camera: the viewer opens again, 
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from gongshi.access.actions import Action
-from gongshi.access.snapshot import Holding, RightsSnapshot
+from gongshi.access.snapshot import RightsSnapshot
 from gongshi.access.subjects import Subject
+
+_END_CODES: Final = {"not_yet": "period_over", "outside_hours": "hours_over"}
+"""What access calls a right that does not open is, for a picture that runs, how it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +32,7 @@ def standing(
     snapshot: RightsSnapshot, subject: Subject, action: Action, camera_id: int, right_id: int, at: datetime
 ) -> Standing:
     """The session's standing under one right at a moment."""
-    if camera_id not in snapshot.cameras:
-        return Standing("no_right")
-    held = _holding(snapshot, subject, right_id)
-    if held is None or held.mask & action != action or camera_id not in held.cameras:
-        return Standing("no_right")
-    if held.suspended:
-        return Standing("suspended")
-    end = held.valid_to
-    if at < held.valid_from or (end is not None and at >= end):
-        return Standing("period_over")
-    if held.hours is not None:
-        closes = held.hours.until(at)
-        if closes is None:
-            return Standing("hours_over")
-        end = closes if end is None or closes < end else end
-    return Standing("", end)
-
-
-def _holding(snapshot: RightsSnapshot, subject: Subject, right_id: int) -> Holding | None:
-    for key in subject.holders():
-        for holding in snapshot.holdings.get(key, ()):
-            if holding.right_id == right_id:
-                return holding
-    return None
+    decision = snapshot.decide_under(subject, action, camera_id, at, right_id)
+    if decision.allowed:
+        return Standing("", decision.not_after)
+    return Standing(_END_CODES.get(decision.code, decision.code))
