@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
+import psycopg
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -20,10 +22,37 @@ def plain_url(url: str) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-class Database:
-    """The node's database as the application role sees it."""
+PATIENCE = 10.0
+"""Seconds that one statement may take before the server counts as lost."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+
+def _impatient(patience: float) -> type[psycopg.AsyncConnection[Any]]:
+    """A connection that gives up on a server that is there but says nothing: stopped, swapped out, disk stuck.
+
+    Only a killed server breaks the connection; without this, whoever asks a stopped one would wait for ever.
+    """
+
+    class Impatient(psycopg.AsyncConnection[Any]):
+        async def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+            if timeout is not None:
+                return await super().wait(gen, interval, timeout)
+            try:
+                return await super().wait(gen, interval, patience)
+            except psycopg.errors._WaitTimeout as error:  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] -- the only name of "took too long"
+                # What the server still sends would be taken for the answer to the next question.
+                self.pgconn.finish()
+                raise psycopg.OperationalError(f"no answer within {patience:.0f} s") from error
+
+    return Impatient
+
+
+class Database:
+    """The node's database as the application role sees it.
+
+    A statement that is not answered within `patience` seconds fails like one on a broken connection.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10, patience: float = PATIENCE) -> None:
         self.url = url
         self.engine: AsyncEngine = create_async_engine(
             async_url(url),
@@ -33,6 +62,7 @@ class Database:
             pool_timeout=5,
             # An error's text reaches the log; what was written (hashes, names) must not.
             hide_parameters=True,
+            connect_args={"async_creator_fn": _impatient(patience).connect, "connect_timeout": 5},
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 

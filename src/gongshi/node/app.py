@@ -6,12 +6,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import FileResponse, JSONResponse
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
@@ -159,6 +161,8 @@ def _add_problems(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(OperationalError, database)
     app.add_exception_handler(InterfaceError, database)
+    app.add_exception_handler(PoolTimeout, database)
+    app.add_exception_handler(psycopg.OperationalError, database)
     app.add_exception_handler(Exception, unforeseen)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gongshi.config import Settings
 from gongshi.db.embedded import APPLICATION, EmbeddedPostgres
-from gongshi.db.engine import Database
+from gongshi.db.engine import PATIENCE, Database
 from gongshi.db.objects import Objects
 from gongshi.kit.i18n import Text
 from gongshi.node.rpc import RpcClient
@@ -62,8 +62,9 @@ class Runtime:
 
         return make_url(self.database_url).username
 
-    def database(self) -> Database:
-        return Database(self.database_url, pool_size=self.settings.database.pool_size)
+    def database(self, *, patience: float = PATIENCE) -> Database:
+        """A pool of connections; `patience` as `db.engine.Database` has it."""
+        return Database(self.database_url, pool_size=self.settings.database.pool_size, patience=patience)
 
     def objects(self) -> Objects:
         return Objects.local(self.settings.data / "objects")
