@@ -2,7 +2,7 @@
 
 import asyncio
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from gongshi.audit.sequencer import Sequencer
 from gongshi.audit.service import use_algorithm
@@ -15,13 +15,15 @@ from gongshi.node.runtime import Runtime
 from gongshi.sharing import grants
 
 _EXPIRE_EVERY = 30.0
+_PATIENCE = 120.0
+"""Seconds for one statement: imports write more at once than a page asks for."""
 
 
 async def run(runtime: Runtime) -> None:
     """Work until SIGINT or SIGTERM."""
     use_algorithm(runtime.settings.audit.algorithm)
     stop = stop_event()
-    database = runtime.database()
+    database = runtime.database(patience=_PATIENCE)
     log.info("jobs.declared", rooms=len(DECLARED))
     queue = jobs.application(jobs.JobContext(database, runtime.objects(), runtime.database_url))
     audit = runtime.settings.audit
@@ -41,8 +43,14 @@ async def run(runtime: Runtime) -> None:
                 stop,
                 {
                     "jobs": queue.run_worker_async(
-                        wait=True, install_signal_handlers=False, concurrency=2, delete_jobs="successful"
+                        wait=True,
+                        install_signal_handlers=False,
+                        concurrency=2,
+                        delete_jobs="successful",
+                        update_heartbeat_interval=jobs.HEARTBEAT,
+                        stalled_worker_timeout=jobs.STALLED,
                     ),
+                    "recovery": jobs.recover(queue),
                     "sequencer": sequencer.run(),
                     "expiry": _expire(database),
                 },
@@ -57,6 +65,6 @@ async def _expire(database: Database) -> None:
         try:
             async with database.unit() as uow:
                 await grants.expire(uow)
-        except DBAPIError as error:
+        except SQLAlchemyError as error:
             log.warning("expiry.postponed", error=type(error).__name__)
         await asyncio.sleep(_EXPIRE_EVERY)
