@@ -20,16 +20,27 @@ _PLAIN: dict[str, Text] = {
     "identity.account.changed": Text("修改账号{named}", "changed account{named}"),
     "identity.password.changed": Text("修改了密码", "changed the password"),
     "identity.password.reset": Text("重置了账号{named}的密码", "reset the password of account{named}"),
-    "inventory.filing.uploaded": Text("上传填报表{file}", "uploaded the inventory form{file}"),
-    "inventory.filing.submitted": Text("提交填报{file}", "submitted the filing{file}"),
-    "inventory.filing.accepted": Text("接收填报{file}{counts}", "accepted the filing{file}{counts}"),
-    "inventory.filing.sent_back": Text("退回填报{file}{because}", "sent the filing{file} back{because}"),
-    "inventory.filing.cancelled": Text("取消填报{file}", "cancelled the filing{file}"),
-    "registry.camera.created": Text("登记摄像机{camera}{counts}", "registered camera{camera}{counts}"),
-    "registry.camera.updated": Text("变更摄像机档案{camera}{counts}", "changed the record of camera{camera}{counts}"),
+    "inventory.filing.uploaded": Text("上传填报表{file}{of}", "uploaded the inventory form{file}{of}"),
+    "inventory.filing.submitted": Text("提交填报{file}{of}", "submitted the filing{file}{of}"),
+    "inventory.filing.accepted": Text("接收填报{file}{of}{filed}", "accepted the filing{file}{of}{filed}"),
+    "inventory.filing.sent_back": Text("退回填报{file}{of}{because}", "sent the filing{file}{of} back{because}"),
+    "inventory.filing.cancelled": Text("取消填报{file}{of}", "cancelled the filing{file}{of}"),
+    "inventory.finding.waived": Text("豁免填报{of}的校验问题{because}", "waived a finding of the filing{of}{because}"),
+    "registry.camera.created": Text("登记摄像机{camera}{of}{counts}", "registered camera{camera}{of}{counts}"),
+    "registry.camera.updated": Text(
+        "变更摄像机档案{camera}{of}{counts}", "changed the record of camera{camera}{of}{counts}"
+    ),
     "signalling.peer.created": Text("新增下级平台{named}", "added peer{named}"),
-    "signalling.peer.registered": Text("下级平台{named}注册上线", "peer{named} registered"),
-    "signalling.peer.offline": Text("下级平台{named}离线{because}", "peer{named} went offline{because}"),
+    "signalling.peer.changed": Text("修改下级平台{named}", "changed peer{named}"),
+    "signalling.peer.registered": Text("作为下级平台注册上线", "registered as a peer"),
+    "signalling.peer.offline": Text("作为下级平台离线{because}", "went offline as a peer{because}"),
+    "signalling.peer.refused": Text("注册被拒绝{times}", "was refused registration{times}"),
+    "signalling.catalogue.queried": Text("查询下级平台{named}的目录", "queried the catalogue of peer{named}"),
+    "sharing.request.created": Text("起草共享申请 {request}{cameras}", "drafted sharing request {request}{cameras}"),
+    "sharing.request.changed": Text("修改共享申请 {request}", "changed sharing request {request}"),
+    "sharing.camera.refused": Text(
+        "审批共享申请 {request}：不予批准{camera}{because}", "refused{camera} in sharing request {request}{because}"
+    ),
     "sharing.request.submitted": Text(
         "提交共享申请 {request}{cameras}{purpose}", "submitted sharing request {request}{cameras}{purpose}"
     ),
@@ -110,6 +121,7 @@ def _pieces(entry: Mapping[str, Any], detail: Mapping[str, Any]) -> dict[str, Te
     grant = of("grant_number")
     action = _ACTIONS.get(str(detail.get("action", "live")), ("调阅", "open", "opened"))
     seconds, cameras = detail.get("seconds"), detail.get("cameras")
+    new, changed = detail.get("new"), detail.get("changed")
     counts, number = detail.get("counts"), (detail.get("created"), detail.get("count"))
     total = next((value for value in number if isinstance(value, int)), None)
     if isinstance(counts, Mapping):
@@ -138,7 +150,12 @@ def _pieces(entry: Mapping[str, Any], detail: Mapping[str, Any]) -> dict[str, Te
         "request": of("request_number", "number") or Text("", ""),
         "outcome": _OUTCOMES.get(str(detail.get("outcome")), Text("", "")),
         "comment": _part(of("comment"), "（{}）", " ({})"),
-        "because": _part(of("because", "reason"), "，原因：{}", ", because: {}"),
+        "because": _part(of("because", "reason", "comment"), "，原因：{}", ", because: {}"),
+        "of": _part(of("organisation"), "（{}）", " ({})"),
+        "filed": Text(f"，新增 {new} 台，变更 {changed} 台", f", {new} cameras new, {changed} changed")
+        if isinstance(new, int) and isinstance(changed, int)
+        else Text("", ""),
+        "times": _part(of("count"), "，共 {} 次", ", {} times"),
         "reason": _part(of("reason"), "，事由 {}", ", reason {}") if session else Text("", ""),
         "end": of("end_reason", "end_code", "code") or Text("未记录", "not recorded"),
         "until": _part(of("until"), "，至 {}", ", until {}"),

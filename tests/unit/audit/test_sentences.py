@@ -1,11 +1,14 @@
 """Each entry is a sentence in both languages, whatever stands in it."""
 
 import json
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+import gongshi
 from gongshi.audit.sentences import _PLAIN, sentence
 
 ENTRY = {
@@ -41,6 +44,15 @@ def test_a_look_at_a_camera_reads_like_a_sentence():
 
 def test_an_unknown_action_is_told_by_its_name():
     assert sentence({**ENTRY, "action": "storage.hold.placed", "detail": "{}"}).zh.endswith("执行 storage.hold.placed")
+
+
+def test_every_action_that_the_code_records_has_words():
+    """An entry without words of its own reads like a machine's; new actions must bring theirs."""
+    recorded = set()
+    for path in Path(gongshi.__file__).parent.rglob("*.py"):
+        recorded |= set(re.findall(r'record\(\s*(?:[\w.]+,)\s*"([a-z]+\.[a-z]+\.[a-z_]+)"', path.read_text()))
+    assert len(recorded) > 20
+    assert recorded - set(_PLAIN) == set()
 
 
 def test_the_system_is_called_the_system():
