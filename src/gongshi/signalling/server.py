@@ -161,6 +161,7 @@ class SignalServer:
                 self._udp = Udp(host, port, self._inbox.datagram, self._agent.flush)
         except OSError as error:
             await self._close_sockets()
+            await self._store.stop()
             raise Unavailable(
                 Text(
                     f"SIP 端口 {host}:{port} 无法使用（{error.strerror}）：修改 sip.port 或停止占用它的程序",
