@@ -14,6 +14,7 @@ import httpx
 import openpyxl
 import psycopg
 import pytest
+from av.error import FFmpegError
 
 from support.demo import Demo, wait_for
 
@@ -176,7 +177,7 @@ def pictures(content: bytes) -> int:
         try:
             for _ in container.decode(video=0):
                 count += 1
-        except av.FFmpegError:
+        except FFmpegError:
             pass
         return count
 
