@@ -33,6 +33,9 @@ _PLAIN: dict[str, Text] = {
     "signalling.peer.created": Text("新增下级平台{named}", "added peer{named}"),
     "signalling.peer.changed": Text("修改下级平台{named}", "changed peer{named}"),
     "signalling.peer.registered": Text("作为下级平台注册上线", "registered as a peer"),
+    "signalling.peer.moved": Text(
+        "作为下级平台换地址注册{because}", "registered as a peer from another address{because}"
+    ),
     "signalling.peer.offline": Text("作为下级平台离线{because}", "went offline as a peer{because}"),
     "signalling.peer.refused": Text("注册被拒绝{times}", "was refused registration{times}"),
     "signalling.catalogue.queried": Text("查询下级平台{named}的目录", "queried the catalogue of peer{named}"),

@@ -31,14 +31,14 @@ VERSION: Final = ("X-GB-Ver", "3.0")
 """On REGISTER's answers, good or bad (2022 annex I)."""
 RETRY_AFTER: Final = "30"
 
-Refusal = Literal["unknown", "disabled", "identity", "password", "flood"]
+Refusal = Literal["unknown", "disabled", "identity", "password", "flood", "elsewhere"]
 Headers = list[tuple[str, str]]
 
 _KEPT_TEXT: Final = 200
 
 
 class Registrar:
-    """Answers REGISTER; tells `on_bound` and `on_unbound` what changed and `on_refused` what did not."""
+    """Answers REGISTER; tells `on_bound`, `on_moved` and `on_unbound` what changed and `on_refused` what did not."""
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Registrar:
         *,
         on_bound: Callable[[PeerState, bool], None],
         on_unbound: Callable[[PeerState], None],
+        on_moved: Callable[[PeerState, Flow], None],
         on_refused: Callable[[str, str, Refusal], None],
     ) -> None:
         self._peers = peers
@@ -55,6 +56,7 @@ class Registrar:
         self._realm = realm
         self._on_bound = on_bound
         self._on_unbound = on_unbound
+        self._on_moved = on_moved
         self._on_refused = on_refused
         self._nonces = NonceIssuer()
         self._sources = Buckets(policy.source_rate, policy.source_burst)
@@ -115,8 +117,12 @@ class Registrar:
             return _answer(request, 200, [date, ("Expires", "0")])
         granted = min(max(wanted or policy.expires_default, policy.expires_minimum), policy.expires_maximum)
         self._note(request, peer, moment, granted)
+        before = peer.flow if peer.online else None
         fresh = self._peers.bind(peer, flow, now + granted, now)
         self._on_bound(peer, fresh)
+        if before is not None and before.host != flow.host:
+            # Proved by its password, so the latest one holds; two devices under one code show as moves to and fro.
+            self._on_moved(peer, before)
         headers: Headers = [date, ("Expires", str(granted))]
         contact = _contact(request, granted)
         if contact:
@@ -160,6 +166,7 @@ class Registrar:
             own = peer.flow
             moved = own is not None and own.transport == flow.transport == "UDP" and own.host == flow.host
             if not moved or now - peer.seen < peer.interval / 2:
+                self._on_refused(code, flow.host, "elsewhere")
                 return 403
             self._peers.move(peer, flow)
             self._on_bound(peer, False)

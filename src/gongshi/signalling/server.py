@@ -23,13 +23,14 @@ from gongshi.signalling.agent import Agent
 from gongshi.signalling.calls import Call, Calls, Order
 from gongshi.signalling.catalogue import Catalogues
 from gongshi.signalling.inbox import Inbox, path_text
+from gongshi.signalling.limits import Sparse
 from gongshi.signalling.peers import Peers, PeerState
 from gongshi.signalling.policy import Policy
 from gongshi.signalling.registrar import Registrar
 from gongshi.signalling.store import Store
 from gongshi.signalling.trace import STRANGERS, Trace, shown
 from gongshi.signalling.wire import Locals, Tcp, Udp, family_of
-from gongshi.signalling.writer import OFFLINE, REGISTERED, Writer
+from gongshi.signalling.writer import MOVED, OFFLINE, REGISTERED, Writer
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +79,7 @@ class SignalServer:
             node_code[:10],
             on_bound=self._bound,
             on_unbound=self._unbound,
+            on_moved=self._moved,
             on_refused=self._writer.refused,
         )
         self._catalogues = Catalogues(self._agent, self.peers, database, policy, self._writer)
@@ -89,6 +91,7 @@ class SignalServer:
             drop=self._store.drop_call,
             ended=self._store.call_ended,
         )
+        self._sparse = Sparse(policy.refusals_every)
         self._locals = Locals(settings.advertise, family_of(settings.host))
         self._inbox = Inbox(
             self._agent,
@@ -247,6 +250,14 @@ class SignalServer:
         log.info("signal.peer.online", peer=peer.code, at=path_text(peer.flow), agent=peer.user_agent)
         self._writer.changed(peer, REGISTERED, address=peer.flow.host)
         self._catalogues.online(peer)
+
+    def _moved(self, peer: PeerState, before: Flow) -> None:
+        assert peer.flow is not None  # noqa: S101 -- bound just now
+        if count := self._sparse.count(("moved", peer.id), monotonic()):
+            log.warning(
+                "signal.peer.moved", peer=peer.code, at=path_text(peer.flow), before=path_text(before), count=count
+            )
+            self._writer.changed(peer, MOVED, address=peer.flow.host, previous=before.host)
 
     def _unbound(self, peer: PeerState) -> None:
         log.info("signal.peer.offline", peer=peer.code, reason=peer.reason)

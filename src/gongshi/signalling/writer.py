@@ -170,6 +170,13 @@ class Writer:
             because = OFFLINE_REASONS.get(str(reason))
             words = {"zh": because.zh, "en": because.en} if because else str(reason)
             detail |= {"reason_code": reason, "because": words}
+        if name == MOVED:
+            old, new = payload["previous"], payload["address"]
+            detail |= {
+                "previous": old,
+                "address": new,
+                "because": {"zh": f"由 {old} 换到 {new}", "en": f"from {old} to {new}"},
+            }
         await audit.record(uow, name, object_kind="peer", object_id=payload["id"], detail=detail)
 
     async def _write_refusals(self, *, everything: bool) -> None:
@@ -178,9 +185,11 @@ class Writer:
             if not everything and now - self._told.get(key, float("-inf")) < self._policy.refusals_every:
                 continue
             code, host, why = key
-            log.warning("signal.register.refused", code=code, source=host, why=why, count=count)
-            if why != "unknown":
-                # Strangers knock all day; only those who use a known peer's name belong into the log of the node.
+            what = "signal.keepalive.refused" if why == "elsewhere" else "signal.register.refused"
+            log.warning(what, code=code, source=host, why=why, count=count)
+            if why not in {"unknown", "elsewhere"}:
+                # Strangers knock all day, and devices change addresses; what belongs into the log of the node are those
+                # who use a known peer's name to register.
                 peer = self._peers.get(code)
                 async with self._database.unit(Actor("peer", None, code, address=host)) as uow:
                     detail = {"code": code, "name": peer.name if peer else code, "why": why, "count": count}
@@ -220,8 +229,9 @@ async def _within(event: asyncio.Event, seconds: float) -> None:
 
 REGISTERED: Final = "signalling.peer.registered"
 OFFLINE: Final = "signalling.peer.offline"
+MOVED: Final = "signalling.peer.moved"
 REFUSED: Final = "signalling.peer.refused"
-_ENTRIES: Final = frozenset({REGISTERED, OFFLINE})
+_ENTRIES: Final = frozenset({REGISTERED, MOVED, OFFLINE})
 
 
 def _row(peer: PeerState) -> dict[str, Any]:
