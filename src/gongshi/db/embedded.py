@@ -369,9 +369,30 @@ class EmbeddedPostgres:
                         )
                     )
                 time.sleep(0.05)
+        self._end_orphans()
         # PostgreSQL refuses a lock whose number now belongs to any other process; nobody holds it any more.
         for stale in (lock, self.socket / ".s.PGSQL.5432.lock", self.socket / ".s.PGSQL.5432"):
             stale.unlink(missing_ok=True)
+
+    def _end_orphans(self) -> None:
+        """End backends that outlived a killed server: two servers' processes on one cluster would ruin it.
+
+        PostgreSQL guards against that by the lock file, which is removed next.
+        """
+        deadline = time.monotonic() + 30
+        while left := _backends_on(self.cluster):
+            # They write nothing more after this, and recovery reads what they had committed.
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            if time.monotonic() > deadline:
+                raise DatabaseFailure(
+                    Text(
+                        f"旧的数据库进程 {left} 无法结束，请检查磁盘后重试",
+                        f"Old database processes {left} do not end; check the disk and try again",
+                    )
+                )
+            time.sleep(0.05)
 
     def _launch(self, binaries: Binaries) -> None:
         self.socket.joinpath("log").touch()
@@ -457,3 +478,20 @@ def _is_postgres_on(pid: int, cluster: Path) -> bool:
     except OSError:
         return False
     return command[0].endswith(b"postgres") and any(str(cluster).encode() in word for word in command[1:])
+
+
+def _backends_on(cluster: Path) -> list[int]:
+    """Server processes that work in that cluster; they rename themselves, but stand in its directory."""
+    found: list[int] = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            if not (entry / "cmdline").read_bytes().startswith(b"postgres: "):
+                continue
+            if (entry / "cwd").readlink() == cluster.resolve():
+                found.append(int(entry.name))
+        except OSError:
+            # It has just ended, or belongs to somebody else.
+            continue
+    return found

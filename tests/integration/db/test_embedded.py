@@ -61,6 +61,23 @@ def test_a_killed_server_recovers(node: EmbeddedPostgres) -> None:
     assert one(node.owner_url, "SELECT n FROM kept") == 7
 
 
+def test_a_process_of_a_killed_server_is_gone_before_the_next_one_starts(node: EmbeddedPostgres) -> None:
+    node.start()
+    with psycopg.connect(node.owner_url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
+        backend = connection.info.backend_pid
+        os.kill(backend, signal.SIGSTOP)
+        assert node.pid is not None
+        os.kill(node.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while node.running and time.monotonic() < deadline:
+            time.sleep(0.02)
+        node.start()
+        state = Path(f"/proc/{backend}/stat")
+        assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+    assert one(node.owner_url, "SELECT n FROM kept") == 7
+
+
 def test_a_server_that_outlived_its_node_is_taken_over(tmp_path: Path) -> None:
     first, second = EmbeddedPostgres(tmp_path / "data"), EmbeddedPostgres(tmp_path / "data")
     try:
