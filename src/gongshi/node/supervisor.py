@@ -81,6 +81,8 @@ class Supervisor:
             child.process = await asyncio.create_subprocess_exec(
                 *child.command,
                 stdin=asyncio.subprocess.DEVNULL,
+                # What a child says belongs where errors go: standard output is for the person who typed the command.
+                stdout=2,
                 env={**os.environ, **child.environment},
                 preexec_fn=_die_with_parent,
             )
