@@ -49,6 +49,7 @@ export const routes: RouteRecordRaw[] = [
     path: "/inventory",
     name: "inventory",
     component: () => import("@/features/inventory/FilingsPage.vue"),
+    beforeEnter: (to) => (to.query["tab"] === "reconciliation" ? { path: "/inventory/reconciliation" } : true),
     meta: { needs: ["inventory.filing.see"] },
   },
   {

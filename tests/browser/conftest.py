@@ -1,0 +1,117 @@
+"""A demonstration node and Chromium; every page that a test opens must stay free of errors."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Playwright, sync_playwright
+
+from browser.pages import Visitor
+from gongshi.db.embedded import EmbeddedPostgres
+from support.demo import Demo
+
+CHROMIUM = Path("/usr/bin/chromium")
+OUTPUT = Path(__file__).parent / "output"
+SWITCHES = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+DESKTOP = (1440, 900)
+PHONE = (390, 844)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="package")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    running = Demo(tmp_path_factory.mktemp("demo"))
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+        EmbeddedPostgres(running.data).destroy()
+
+
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.fail("Chromium is missing: sudo apt-get install --yes chromium", pytrace=False)
+    browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=SWITCHES)
+    yield browser
+    browser.close()
+
+
+class Watch:
+    """Collects what a page complains of. A refusal that a test provokes on purpose is named by its path."""
+
+    def __init__(self) -> None:
+        self.complaints: list[str] = []
+        self.expected: list[re.Pattern[str]] = []
+
+    def follow(self, page: Page) -> None:
+        page.on("console", self._console)
+        page.on("pageerror", self._error)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(f"{message.type}: {message.text} {message.location.get('url', '')}")
+
+    def _error(self, error: Error) -> None:
+        self.complaints.append(f"uncaught: {error}")
+
+    @property
+    def unexpected(self) -> list[str]:
+        return [line for line in self.complaints if not any(pattern.search(line) for pattern in self.expected)]
+
+
+Visit = Callable[..., Visitor]
+
+
+@pytest.fixture
+def visit(demo: Demo, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """`visit("wenlv", lang="en", phone=True)` opens a browser of one's own and logs in through the page."""
+    opened: list[tuple[Visitor, Watch]] = []
+
+    def open_browser(username: str | None = None, *, lang: str = "zh-CN", phone: bool = False) -> Visitor:
+        width, height = PHONE if phone else DESKTOP
+        context = chromium.new_context(
+            viewport={"width": width, "height": height},
+            # The pages show Beijing time wherever the browser thinks it is.
+            timezone_id="America/New_York",
+            locale="zh-CN",
+            has_touch=phone,
+            accept_downloads=True,
+            base_url=demo.url,
+        )
+        context.set_default_timeout(15_000)
+        context.add_init_script(
+            "if (!localStorage.getItem('gongshi.language')) localStorage.setItem('gongshi.language', '" + lang + "')"
+        )
+        page = context.new_page()
+        watch = Watch()
+        watch.follow(page)
+        visitor = Visitor(page, demo, watch.expected)
+        opened.append((visitor, watch))
+        if username is not None:
+            visitor.log_in(username)
+        return visitor
+
+    yield open_browser
+    complaints: list[str] = []
+    for visitor, watch in opened:
+        if request.session.testsfailed:
+            OUTPUT.mkdir(exist_ok=True)
+            name = re.sub(r"\W+", "-", request.node.name)
+            visitor.page.screenshot(path=OUTPUT / f"{name}-{len(complaints)}.png")
+        complaints += watch.unexpected
+        visitor.page.context.close()
+    assert complaints == []

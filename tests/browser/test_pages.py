@@ -1,0 +1,310 @@
+"""Every page, in both languages, both themes and on both sizes of screen: whole, quiet, readable and reachable."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Response, expect
+
+from browser.conftest import DESKTOP, OUTPUT, PHONE, Watch
+from support.demo import Demo, wait_for
+
+pytestmark = pytest.mark.timeout(120)
+CHINA = timezone(timedelta(hours=8))
+AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+LOCALES = Path(__file__).parents[2] / "web" / "src" / "locales" / "zh-CN"
+TOURISM = "34150000552008000001"
+
+# Headless Chromium draws the map on the processor and says so when a screenshot reads it back.
+DRAWN_IN_SOFTWARE = re.compile(r"GL Driver Message|GPU stall due to ReadPixels|software WebGL")
+
+
+@dataclass(frozen=True, slots=True)
+class Furnished:
+    """What the pages show: addresses are filled from here."""
+
+    own: str
+    granted: str
+    refused: str
+    flawed: int
+    submitted: int
+    deciding: int
+    consulting: int
+    decided: int
+    grant: int
+    peer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One page as one role meets it."""
+
+    name: str
+    who: str | None
+    path: str
+    quiet: tuple[str, ...] = field(default=())
+    """Complaints of the browser that belong to this page."""
+
+
+PAGES = (
+    Sight("login", None, "/login"),
+    Sight("password", "wenlv", "/password"),
+    Sight("overview-agency", "wenlv", "/"),
+    Sight("overview-police", "jingcha", "/"),
+    Sight("overview-admin", "guanli", "/"),
+    Sight("todo", "jingcha", "/todo"),
+    Sight("cameras-list", "yingji", "/cameras"),
+    Sight("cameras-split", "yingji", "/cameras?view=split"),
+    Sight("cameras-map", "yingji", "/cameras?view=map"),
+    Sight("camera-owner", "wenlv", "/cameras/{own}"),
+    Sight("camera-police", "jingcha", "/cameras/{own}"),
+    Sight("camera-catalogue", "yingji", "/cameras/{refused}"),
+    Sight("live-reason", "yingji", "/cameras/{granted}/live"),
+    Sight("live-not-mine", "yingji", "/cameras/{refused}/live"),
+    Sight("wall", "jingcha", "/live"),
+    Sight("peers", "guanli", "/peers"),
+    Sight("peer", "wenlv", "/peers/{peer}"),
+    Sight("filings", "wenlv", "/inventory"),
+    Sight("filing-findings", "wenlv", "/inventory/filings/{flawed}"),
+    Sight("filing-to-accept", "bangongshi", "/inventory/filings/{submitted}"),
+    Sight("reconciliation", "wenlv", "/inventory/reconciliation"),
+    Sight("requests", "yingji", "/sharing/requests"),
+    Sight("request-form", "yingji", "/sharing/requests/new?cameras={granted},{refused}"),
+    Sight("request-consult", "shuju", "/sharing/requests/{consulting}"),
+    Sight("request-decide", "jingcha", "/sharing/requests/{deciding}"),
+    Sight("request-decided", "yingji", "/sharing/requests/{decided}"),
+    Sight("grants", "jingcha", "/sharing/grants"),
+    Sight("grant", "jingcha", "/sharing/grants/{grant}"),
+    Sight("audit", "shenji", "/audit"),
+    Sight("users", "guanli", "/users"),
+    Sight("forbidden", "yingji", "/audit"),
+    Sight("missing", "wenlv", "/no/such/page"),
+)
+
+
+@pytest.fixture(scope="module")
+def furnished(demo: Demo) -> Furnished:
+    """One of everything, made by scripts, so that no page stands empty."""
+    wenlv, yingji, shuju = demo.client("wenlv"), demo.client("yingji"), demo.client("shuju")
+    jingcha = demo.client("jingcha")
+    codes = [camera["code"] for camera in demo.ready["cameras"] if camera["peer"] == TOURISM]
+    granted, refused = codes[2], codes[3]
+
+    def file(part: str, *, dry_run: bool) -> int:
+        path = demo.sample(part)
+        form = {"file": (path.name, path.read_bytes())}
+        answer = wenlv.post("/inventory/filings", files=form, data={"dry_run": str(dry_run).lower()})
+        assert answer.status_code == 202, answer.text
+        number = answer.json()["id"]
+        wait_for(
+            lambda: wenlv.get(f"/inventory/filings/{number}").json()["state"] in {"checked", "draft"},
+            within=60,
+            what="the check of the form",
+        )
+        return number
+
+    def ask(*, consulted: bool) -> int:
+        now = datetime.now(CHINA)
+        body = {
+            "cameras": [granted, refused],
+            "actions": ["live"],
+            "purpose": "防汛抗旱值守",
+            "legal_basis": "《中华人民共和国突发事件应对法》",
+            "valid_from": now.isoformat(),
+            "valid_to": (now + timedelta(days=30)).isoformat(),
+            "delivery": ["portal"],
+        }
+        number = yingji.post("/share-requests", json=body).json()["id"]
+        assert yingji.post(f"/share-requests/{number}/submit").status_code == 200
+        if consulted:
+            agreed = {"stage": "consult", "outcome": "agreed", "comment": "与值守职责相符"}
+            assert shuju.post(f"/share-requests/{number}/decisions", json=agreed).status_code == 200
+        return number
+
+    flawed, submitted = file("含问题", dry_run=True), file("已更正", dry_run=False)
+    assert wenlv.post(f"/inventory/filings/{submitted}/submit", json={}).status_code == 200
+    decided, deciding, consulting = ask(consulted=True), ask(consulted=True), ask(consulted=False)
+    items = [
+        {"camera": granted, "outcome": "approved"},
+        {"camera": refused, "outcome": "refused", "reason": "目的无需此点位画面即可达成"},
+    ]
+    outcome = {"stage": "approve", "items": items, "comment": "同意一路"}
+    assert jingcha.post(f"/share-requests/{decided}/decisions", json=outcome).status_code == 200
+    grant = yingji.get(f"/share-requests/{decided}").json()["grants"][0]["id"]
+    opened = jingcha.post(f"/cameras/{granted}/sessions", json={"action": "live", "reason": "日常巡查"}).json()
+    jingcha.delete(f"/sessions/{opened['id']}")
+    peer = next(p["id"] for p in wenlv.get("/peers").json()["items"] if p["code"] == TOURISM)
+    return Furnished(
+        own=codes[0],
+        granted=granted,
+        refused=refused,
+        flawed=flawed,
+        submitted=submitted,
+        deciding=deciding,
+        consulting=consulting,
+        decided=decided,
+        grant=grant,
+        peer=peer,
+    )
+
+
+OpenContext = Callable[[str | None, bool], BrowserContext]
+
+
+@pytest.fixture(scope="module")
+def contexts(demo: Demo, chromium: Browser) -> Iterator[OpenContext]:
+    """One login per role and screen, kept for the whole file."""
+    kept: dict[tuple[str | None, bool], BrowserContext] = {}
+
+    def context(who: str | None, phone: bool) -> BrowserContext:
+        if (who, phone) not in kept:
+            width, height = PHONE if phone else DESKTOP
+            made = chromium.new_context(
+                viewport={"width": width, "height": height}, has_touch=phone, locale="zh-CN", base_url=demo.url
+            )
+            made.set_default_timeout(20_000)
+            if who is not None:
+                account = {"username": who, "password": demo.account(who)["password"]}
+                assert made.request.post("/api/v1/login", data=account).ok
+            kept[who, phone] = made
+        return kept[who, phone]
+
+    yield context
+    for made in kept.values():
+        made.close()
+
+
+class Traffic:
+    """Requests under way and those that went wrong; the stream of events never ends and is left out."""
+
+    def __init__(self, page: Page) -> None:
+        self.open: set[Request] = set()
+        self.failed: list[str] = []
+        page.on("request", self._begun)
+        page.on("requestfinished", self._done)
+        page.on("requestfailed", self._failed)
+        page.on("response", self._answered)
+
+    def _begun(self, request: Request) -> None:
+        if not request.url.endswith("/api/v1/events"):
+            self.open.add(request)
+
+    def _done(self, request: Request) -> None:
+        self.open.discard(request)
+
+    def _failed(self, request: Request) -> None:
+        self.open.discard(request)
+        # A page that is left, or a list that is asked anew, gives up what it no longer needs.
+        if request.failure != "net::ERR_ABORTED":
+            self.failed.append(f"{request.failure} {request.url}")
+
+    def _answered(self, response: Response) -> None:
+        if response.status >= 400:
+            self.failed.append(f"{response.status} {response.url}")
+
+
+def settle(page: Page, traffic: Traffic) -> None:
+    """Until the page has its headline, no skeleton, no fading and nothing under way."""
+    expect(page.locator("h1").first).to_be_visible()
+    wait_for(lambda: page.wait_for_timeout(60) or not traffic.open, within=20, what="the end of all requests")
+    page.wait_for_function(
+        """() => !document.querySelector('.skeleton') && document.fonts.status === 'loaded'
+            && document.getAnimations().every(a => a.playState !== 'running' || a.effect?.getTiming().iterations === Infinity)"""
+    )
+
+
+def untranslated(page: Page) -> list[str]:
+    """A key of a text that has no words shows itself as `room.name`."""
+    rooms = "|".join(sorted(path.stem for path in LOCALES.glob("*.json")))
+    return re.findall(rf"(?<![\w./@-])(?:{rooms})\.[a-zA-Z_]+(?:\.\w+)*", page.inner_text("body"))
+
+
+CHINESE_IN_ENGLISH = """() => [...document.querySelectorAll(
+    'button, th, dt, label, legend, h2, [role=tab], [role=radio], nav a, [data-untranslated]')]
+    .filter(e => e.offsetParent !== null && e.lang !== 'zh-CN' && !e.closest('[lang=zh-CN], [data-testid=who]'))
+    .map(e => [e.innerText, e.getAttribute('aria-label'), e.getAttribute('placeholder')].filter(Boolean).join(' | '))
+    .filter(text => /[\\u4e00-\\u9fff]/.test(text))"""
+
+WIDER_THAN_THE_SCREEN = """() => {
+    const wide = [document.documentElement, document.body, document.querySelector('main')]
+        .filter(e => e && e.scrollWidth > e.clientWidth + 1);
+    if (wide.length === 0) return [];
+    const scrolls = e => { for (let p = e.parentElement; p && p.tagName !== 'MAIN'; p = p.parentElement)
+        if (/auto|scroll|hidden|clip/.test(getComputedStyle(p).overflowX)) return true; return false; };
+    return [...document.querySelectorAll('main *')]
+        .filter(e => e.getBoundingClientRect().right > innerWidth + 1 && !scrolls(e))
+        .slice(0, 6).map(e => `${e.tagName}.${e.className} ${Math.round(e.getBoundingClientRect().right)}`)
+        .concat(wide.map(e => `${e.tagName} ${e.scrollWidth}`)); }"""
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds against WCAG 2 A and AA, one line per rule with the first places."""
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = page.evaluate(
+        """async () => (await axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'],
+            resultTypes: ['violations'] })).violations"""
+    )
+    return [
+        f"{rule['id']}: {rule['help']}: "
+        + " ; ".join(f"{node['html'][:160]} {(node['failureSummary'] or '')[-220:]}" for node in rule["nodes"][:3])
+        for rule in found
+    ]
+
+
+def inspect(page: Page, name: str, *, english: bool, phone: bool) -> list[str]:
+    """All faults of the page as it stands; its picture is kept for people to look at."""
+    OUTPUT.mkdir(exist_ok=True)
+    page.screenshot(path=OUTPUT / f"page-{name}.png")
+    faults = [f"{name}: key without words: {key}" for key in untranslated(page)]
+    faults += [f"{name}: {line}" for line in violations(page)]
+    if english:
+        faults += [f"{name}: not in English: {text}" for text in page.evaluate(CHINESE_IN_ENGLISH)]
+    if phone:
+        faults += [f"{name}: wider than the screen: {what}" for what in page.evaluate(WIDER_THAN_THE_SCREEN)]
+    return faults
+
+
+def switch(page: Page, traffic: Traffic, theme: str) -> None:
+    """The other language by its button, and a theme."""
+    page.get_by_test_id("language").first.click()
+    toggle = page.get_by_role("button", name=re.compile("TODARK"))
+    if toggle.count():
+        toggle.click()
+    else:
+        page.evaluate("theme => document.documentElement.classList.toggle('dark', theme === 'dark')", theme)
+    page.mouse.move(0, 0)
+    settle(page, traffic)
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+@pytest.mark.parametrize("sight", PAGES, ids=lambda sight: sight.name)
+def test_a_page_is_whole(sight: Sight, phone: bool, furnished: Furnished, contexts: OpenContext) -> None:
+    """Desktop begins in light Chinese and ends in dark English, the phone the other way round."""
+    page = contexts(sight.who, phone).new_page()
+    try:
+        watch, traffic = Watch(), Traffic(page)
+        watch.expected = [DRAWN_IN_SOFTWARE]
+        watch.follow(page)
+        first = "en" if phone else "zh-CN"
+        page.add_init_script(
+            f"""if (!sessionStorage.getItem('begun')) {{ sessionStorage.setItem('begun', '1');
+                localStorage.setItem('gongshi.language', '{first}'); localStorage.setItem('gongshi.theme', 'light');
+                {"localStorage.setItem('gongshi.signedIn', '1')" if sight.who else ""} }}"""
+        )
+        page.goto(sight.path.format_map({name: getattr(furnished, name) for name in Furnished.__slots__}))
+        settle(page, traffic)
+        screen = "phone" if phone else "desktop"
+        faults = inspect(page, f"{sight.name}-{screen}-{first[:2]}-light", english=phone, phone=phone)
+        switch(page, traffic, "dark")
+        last = "zh" if phone else "en"
+        faults += inspect(page, f"{sight.name}-{screen}-{last}-dark", english=not phone, phone=phone)
+    finally:
+        page.close()
+    assert faults == []
+    assert traffic.failed == []
+    assert watch.unexpected == []
