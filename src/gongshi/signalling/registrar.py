@@ -69,9 +69,8 @@ class Registrar:
         """The answer's bytes. Raises RemoteProtocolError for what cannot be read."""
         request.stamp_source(flow.host, flow.port)
         code = request.to.user
-        if not self._sources.take(flow.host, now) or not self._devices.take((flow.host, code), now):
-            self._on_refused(code, flow.host, "flood")
-            return _answer(request, 503, [("Retry-After", RETRY_AFTER)])
+        if not self._sources.take(flow.host, now):
+            return self._flooded(request, flow)
         peer = self._peers.get(code)
         if peer is None or not peer.enabled:
             self._on_refused(code, flow.host, "unknown" if peer is None else "disabled")
@@ -87,7 +86,14 @@ class Registrar:
         self._replay.finish(key, answer, now)
         return answer
 
+    def _flooded(self, request: Request, flow: Flow) -> bytes:
+        self._on_refused(request.to.user, flow.host, "flood")
+        return _answer(request, 503, [("Retry-After", RETRY_AFTER)])
+
     def _challenge(self, request: Request, flow: Flow, now: float, *, stale: bool = False) -> bytes:
+        """A nonce, which is what is rationed: the answer to it is free, or a hasty device would never get in again."""
+        if not self._devices.take((flow.host, request.to.user), now):
+            return self._flooded(request, flow)
         challenge = Challenge(self._realm, self._nonces.issue(flow.host, now), stale=stale)
         return _answer(request, 401, [("WWW-Authenticate", challenge.header())])
 
