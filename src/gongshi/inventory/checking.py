@@ -69,7 +69,7 @@ async def announce(uow: UnitOfWork, filing: Filing) -> None:
     """Tell open pages how the filing stands."""
     await emit(
         uow,
-        "inventory.filing.progress",
+        "inventory.filing.progressed",
         id=filing.id,
         organisation_id=filing.organisation_id,
         state=filing.state,

@@ -123,6 +123,7 @@ def _list(sheet: Worksheet, formula: str, letter: str, room: int, prompt: str) -
     rule: Any = DataValidation(type="list", formula1=formula, allow_blank=True)
     rule.error, rule.errorTitle, rule.prompt, rule.promptTitle = "请从列表中选择", "填写有误", prompt, "填写说明"
     rule.errorStyle = "warning"
+    rule.showErrorMessage = rule.showInputMessage = True
     rule.add(f"{letter}{FIRST_ROW}:{letter}{FIRST_ROW + room}")
     sheet.add_data_validation(rule)
 
