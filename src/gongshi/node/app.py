@@ -23,6 +23,7 @@ from gongshi.access.door import check_routes
 from gongshi.kit.errors import BadRequest, FieldError, Invalid, NotFound, Problem, Unavailable
 from gongshi.kit.i18n import Text
 from gongshi.node.doors import DOORS
+from gongshi.node.examples import add_examples
 
 log = structlog.get_logger(__name__)
 
@@ -98,6 +99,7 @@ def describe() -> dict[str, Any]:
         "cookie": {"type": "apiKey", "in": "cookie", "name": "gongshi_login"},
     }
     description["security"] = [{"bearer": []}, {"cookie": []}]
+    add_examples(description)
     return description
 
 
