@@ -24,6 +24,7 @@ from gongshi.kit.i18n import Lang, Text
 from gongshi.kit.logging import configure
 from gongshi.node import demo_city
 from gongshi.node.initialise import render
+from gongshi.node.nursery import Nursery
 from gongshi.node.roles.parts import stop_event
 from gongshi.node.runtime import Runtime
 from gongshi.node.serve import prepared_database, running_roles
@@ -32,7 +33,7 @@ from gongshi.node.supervisor import Supervisor
 log = structlog.get_logger(__name__)
 
 _WEB_PORT, _SIP_PORT = 8080, 5060
-_PEERS_WITHIN = 60.0
+_PEERS_WITHIN = 150.0
 
 
 def run(
@@ -44,6 +45,7 @@ def run(
     headless: bool,
     fresh: bool,
     lang: Lang,
+    nursery: Nursery | None = None,
 ) -> None:
     """Start everything, say where it is, run until SIGINT or SIGTERM; the same data starts again where it was."""
     data = data.resolve()
@@ -63,7 +65,7 @@ def run(
         file.write_text(render(settings), encoding="utf-8")
         runtime = Runtime.of(load(file))
         with prepared_database(runtime):
-            asyncio.run(_run(runtime, file, ready_file, log_file, lang, headless=headless))
+            asyncio.run(_run(runtime, file, ready_file, log_file, lang, nursery, headless=headless))
 
 
 @contextlib.contextmanager
@@ -132,7 +134,14 @@ def _free_port(wanted: int, *, udp: bool) -> int:
 
 
 async def _run(
-    runtime: Runtime, file: Path, ready_file: Path | None, log_file: Path, lang: Lang, *, headless: bool
+    runtime: Runtime,
+    file: Path,
+    ready_file: Path | None,
+    log_file: Path,
+    lang: Lang,
+    nursery: Nursery | None,
+    *,
+    headless: bool,
 ) -> None:
     started = time.monotonic()
     stop = stop_event()
@@ -141,7 +150,7 @@ async def _run(
         known = await demo_city.seed(database, runtime.secrets.box, runtime.settings.data)
     finally:
         await database.close()
-    async with running_roles(runtime, file) as supervisor:
+    async with running_roles(runtime, file, nursery) as supervisor:
         _start_platforms(supervisor, runtime, known)
         waiting = asyncio.create_task(_peers_online(runtime))
         stopping = asyncio.create_task(stop.wait())
@@ -169,14 +178,24 @@ def _start_platforms(supervisor: Supervisor, runtime: Runtime, known: Mapping[st
         secret.touch(mode=0o600)
         secret.write_text(passwords[peer.code], encoding="utf-8")
         sip = runtime.settings.sip
-        command = [
-            *(sys.executable, "-m", "gongshi", "simulate", "platform"),
-            *("--host", sip.host, "--port", str(sip.port), "--code", peer.code, "--name", peer.name),
+        arguments = [
+            *(
+                "simulate",
+                "platform",
+                "--host",
+                sip.host,
+                "--port",
+                str(sip.port),
+                "--code",
+                peer.code,
+                "--name",
+                peer.name,
+            ),
             *("--password-file", str(secret), "--catalog-file", str(catalogue)),
             *("--server-code", runtime.settings.node.code, "--transport", "tcp" if peer.transport == "tcp" else "udp"),
             *("--cache", str(runtime.settings.data / "clips")),
         ]
-        supervisor.add(f"platform-{peer.code}", command)
+        supervisor.add(f"platform-{peer.code}", arguments)
 
 
 async def _peers_online(runtime: Runtime) -> None:

@@ -9,13 +9,15 @@ import structlog
 
 from gongshi.kit.errors import Problem, Unavailable
 from gongshi.kit.i18n import Text
+from gongshi.node.nursery import Nursery
 from gongshi.node.roles.parts import stop_event
 from gongshi.node.runtime import ROLE_NAMES, Runtime
 from gongshi.node.supervisor import ROLES, Supervisor
 
 log = structlog.get_logger(__name__)
 
-_READY_WITHIN = 60.0
+_READY_WITHIN = 150.0
+"""Generous: a machine that is busy with something else starts slowly, and failing then helps nobody."""
 
 
 @contextlib.contextmanager
@@ -54,9 +56,11 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncGenerator[None]:
 
 
 @contextlib.asynccontextmanager
-async def running_roles(runtime: Runtime, configuration: Path) -> AsyncGenerator[Supervisor]:
+async def running_roles(
+    runtime: Runtime, configuration: Path, nursery: Nursery | None = None
+) -> AsyncGenerator[Supervisor]:
     """All roles on this machine, ready when the block begins."""
-    supervisor = Supervisor()
+    supervisor = Supervisor(nursery)
     try:
         for role in ROLES:
             supervisor.add_role(role, configuration)
@@ -111,10 +115,10 @@ async def keep_database(runtime: Runtime) -> None:
             await asyncio.sleep(3)
 
 
-async def serve(runtime: Runtime, configuration: Path) -> None:
+async def serve(runtime: Runtime, configuration: Path, nursery: Nursery | None = None) -> None:
     """Run the node until SIGINT or SIGTERM."""
     stop = stop_event()
-    async with running_roles(runtime, configuration):
+    async with running_roles(runtime, configuration, nursery):
         web = runtime.settings.web
         log.info("node.ready", address=f"http://{web.host}:{web.port}", code=runtime.settings.node.code)
         await stop.wait()
