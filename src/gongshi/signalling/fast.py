@@ -15,7 +15,7 @@ from gongshi.protocols.manscdp import fast_keepalive
 _TAG: Final = secrets.token_hex(8).encode()
 """One tag for all answers: a repeated request must get the same one (RFC 3261 §8.2.7), and nothing depends on it."""
 _CODE: Final = re.compile(
-    rb"(?:[^<>@:\",;]*<)?sips?:([0-9]{20})@[^<>\"\s,@]+(?:>[^<>\"]*)?",
+    rb"(?:\"[^\"\\]*\" ?)?<sips?:([0-9]{20})@[0-9A-Za-z.-]+(?::[0-9]{1,4}|:[1-5][0-9]{4})?>(?:;[^<>\",\s;]+)*",
     re.IGNORECASE,
 )
 _TO: Final = re.compile(rb"[^<>\"]*<[^<>\"]+>(;[^<>\"]*)?")

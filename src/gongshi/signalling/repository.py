@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, false, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gongshi.access.permissions import TABLE
@@ -132,7 +132,7 @@ async def last_runs(session: AsyncSession, peer_ids: Collection[int]) -> Mapping
     """The newest run of each peer."""
     query = (
         select(CatalogueRun)
-        .distinct(CatalogueRun.peer_id)
+        .ext(distinct_on(CatalogueRun.peer_id))
         .where(CatalogueRun.peer_id.in_(peer_ids))
         .order_by(CatalogueRun.peer_id, CatalogueRun.id.desc())
     )

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -139,20 +138,3 @@ def config(clips: Path) -> Callable[..., PlatformConfig]:
         )
 
     return make
-
-
-@asynccontextmanager
-async def datagrams(host: str = "127.0.0.1") -> AsyncIterator[tuple[Any, "asyncio.Queue[bytes]"]]:
-    """A plain UDP socket: its send function and what came back."""
-    came: asyncio.Queue[bytes] = asyncio.Queue()
-
-    class Protocol(asyncio.DatagramProtocol):
-        def datagram_received(self, data: bytes, addr: Any) -> None:
-            came.put_nowait(data)
-
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(Protocol, local_addr=(host, 0))
-    try:
-        yield transport, came
-    finally:
-        transport.close()
-        await asyncio.sleep(0)

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -39,7 +39,7 @@ class Device:
         self.call_id = f"call-{code[-4:]}"
 
     @asynccontextmanager
-    async def on(self, host: str = "127.0.0.1") -> AsyncIterator["Device"]:
+    async def on(self, host: str = "127.0.0.1") -> AsyncGenerator["Device"]:
         device = self
 
         class Protocol(asyncio.DatagramProtocol):

@@ -97,6 +97,7 @@ async def test_tcp_is_offered_passively(world):
         invite = await next_request(device, "INVITE")
         offer = SessionDescription.parse(invite.body)
         media = offer.section("video")
+        assert media is not None
         assert media.protocol == "TCP/RTP/AVP"
         assert media.setup == "passive"
         assert offer.address == "127.0.0.1", "no place for media: ours, as the peer sees it"

@@ -126,7 +126,9 @@ async def query_of(device):
         request = await asyncio.wait_for(device.requests.get(), 5)
         if request.method == "MESSAGE":
             device.answer(request, 200)
-            return parse(request.body)
+            envelope = parse(request.body)
+            assert envelope.sn is not None
+            return envelope.sn
 
 
 async def packet(device, sn, items, total, code=PLATFORM):
@@ -141,7 +143,7 @@ def camera(number, **fields):
 
 async def test_every_kind_of_item_is_kept_and_passwords_are_not(world):
     async with registered(world) as (_, device):
-        query = await query_of(device)
+        sn = await query_of(device)
         items = [
             CatalogItem("341502", "金安区"),
             CatalogItem(PLATFORM, "平台", {"Status": "ON"}),
@@ -150,7 +152,7 @@ async def test_every_kind_of_item_is_kept_and_passwords_are_not(world):
             camera(1, Password="hunter2 and more", Longitude="116.5", Latitude="31.75", Status="OFF"),
             CatalogItem("not a code", "怪名", {"Status": "什么"}),
         ]
-        assert await packet(device, query.sn, items, len(items)) == 200
+        assert await packet(device, sn, items, len(items)) == 200
         await until(lambda: last_run(world))
         rows = await world.rows("SELECT kind, status, name, longitude FROM signalling.channel ORDER BY id")
         assert sorted(row[0] for row in rows) == [
@@ -167,26 +169,26 @@ async def test_every_kind_of_item_is_kept_and_passwords_are_not(world):
 
 async def test_items_that_only_a_wrong_serial_number_separates_are_taken(world):
     async with registered(world) as (_, device):
-        query = await query_of(device)
-        assert await packet(device, query.sn + 7, [camera(1), camera(2)], 2) == 200
+        sn = await query_of(device)
+        assert await packet(device, sn + 7, [camera(1), camera(2)], 2) == 200
         assert (await until(lambda: last_run(world)))[0] == "complete"
 
 
 async def test_another_devices_list_is_not_taken_for_the_answer(world):
     async with registered(world) as (_, device):
-        query = await query_of(device)
-        await packet(device, query.sn, [camera(8)], 1, code="34150200002000009999")
-        await packet(device, query.sn, [camera(1)], 1)
+        sn = await query_of(device)
+        await packet(device, sn, [camera(8)], 1, code="34150200002000009999")
+        await packet(device, sn, [camera(1)], 1)
         await until(lambda: last_run(world))
         assert len(await live_codes(world)) == 1
 
 
 async def test_catalogues_of_strangers_are_refused(world):
     async with registered(world) as (server, device):
-        query = await query_of(device)
+        sn = await query_of(device)
         async with Device(PLATFORM, server.port).on("127.0.0.2") as spoofer:
-            assert await packet(spoofer, query.sn, [camera(66)], 1) == 403
-        await packet(device, query.sn, [camera(1)], 1)
+            assert await packet(spoofer, sn, [camera(66)], 1) == 403
+        await packet(device, sn, [camera(1)], 1)
         await until(lambda: last_run(world))
         assert len(await live_codes(world)) == 1
 
@@ -199,10 +201,10 @@ async def test_silence_is_recorded_as_silence(world):
 
 async def test_a_thousand_items_in_one_burst(world):
     async with registered(world) as (_, device):
-        query = await query_of(device)
+        sn = await query_of(device)
         items = [camera(number) for number in range(1000)]
         statuses = await asyncio.gather(
-            *(packet(device, query.sn, items[start : start + 8], 1000) for start in range(0, 1000, 8))
+            *(packet(device, sn, items[start : start + 8], 1000) for start in range(0, 1000, 8))
         )
         assert set(statuses) == {200}
         assert await until(lambda: last_run(world)) == ("complete", 1000, 1000, 125)
@@ -212,6 +214,7 @@ async def test_a_thousand_items_in_one_burst(world):
 async def declare(world, code, organisation="culture-tourism"):
     async with world.database.unit() as uow:
         unit = await repository.organisation(uow.session, organisation)
+        assert unit is not None
         row = Camera(code=code, name="登记的摄像机", region_code="341502", organisation_id=unit.id)
         uow.session.add(row)
         await uow.session.flush()
@@ -223,8 +226,8 @@ async def test_channels_and_cameras_find_each_other_whoever_comes_first(world):
     early, unit_id = await declare(world, camera(1).device_id)
     other, _ = await declare(world, camera(3).device_id, "emergency")
     async with registered(world) as (server, device):
-        query = await query_of(device)
-        await packet(device, query.sn, [camera(n, Status="OFF" if n == 2 else "ON") for n in (1, 2, 3, 4)], 4)
+        sn = await query_of(device)
+        await packet(device, sn, [camera(n, Status="OFF" if n == 2 else "ON") for n in (1, 2, 3, 4)], 4)
         await until(lambda: last_run(world))
         late, _ = await declare(world, camera(2).device_id)
         await until(lambda: world.rows("SELECT 1 FROM signalling.channel WHERE camera_id = :c", c=late))
@@ -237,10 +240,13 @@ async def test_channels_and_cameras_find_each_other_whoever_comes_first(world):
             assert {channel.code for channel in seen} == {camera(n).device_id for n in (1, 2, 4)}, "3 is another unit's"
             assert len(await presence.seen(session)) == 4
             row = await session.get(Camera, early)
+            assert row is not None
             section = await presence.seen_section(session, row, None, "zh")
+            assert section is not None
             assert section["online"] is True
             assert section["peer"]["code"] == PLATFORM
             target = await service.channel_for(session, early)
+            assert target is not None
             assert (target.channel_code, target.peer_online) == (camera(1).device_id, True)
             assert await service.channel_for(session, 12345) is None
         await world.stop(server)
