@@ -1,0 +1,42 @@
+"""What a measurement hands to scripts/figures.py: one line `FIGURES {...}` at the end of its output."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+MARK = "FIGURES "
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What the figure is compared with, measured in the same run; its value is in the figure's unit."""
+
+    zh: str
+    en: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table."""
+
+    key: str
+    zh: str
+    en: str
+    value: float
+    unit: str
+    """`s`, `ms`, `/s`, `MiB`, `%`, or empty for a count."""
+    baseline: Baseline | None = None
+    note_zh: str = ""
+    note_en: str = ""
+
+
+def report(figures: Sequence[Figure]) -> None:
+    """Print the line; comes last, after what a person reads."""
+    print(MARK + json.dumps([asdict(figure) for figure in figures], ensure_ascii=False), flush=True)
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The nearest-rank quantile: a value that was measured, never one in between."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
