@@ -43,6 +43,8 @@ def language() -> Lang:
 
 def main() -> None:
     """Entry point: expected failures are one readable line, never a traceback."""
+    if "simulate" in sys.argv[1:]:
+        _load_simulator()
     try:
         app()
     except Problem as problem:
@@ -92,13 +94,14 @@ def serve(
     """启动节点 · Run the node."""
     from gongshi.node import roles
     from gongshi.node import serve as node
+    from gongshi.node.nursery import COMMON, Nursery
 
     runtime, file = _runtime(config)
     if role is not None:
         asyncio.run(roles.run(role, runtime))
         return
-    with node.prepared_database(runtime):
-        asyncio.run(node.serve(runtime, file))
+    with Nursery(COMMON) as nursery, node.prepared_database(runtime):
+        asyncio.run(node.serve(runtime, file, nursery))
 
 
 @app.command()
@@ -112,9 +115,22 @@ def demo(
     fresh: Annotated[bool, typer.Option(help="Start over 清空后重新开始")] = False,
 ) -> None:
     """示例城市 · A sample city with simulated cameras."""
-    from gongshi.node import demo as room
+    from gongshi.node.nursery import DEMONSTRATION, Nursery
 
-    room.run(data, ready_file, port=port, sip_port=sip_port, headless=headless, fresh=fresh, lang=language())
+    # First, so that it loads on one core while this process prepares the database on another.
+    with Nursery(DEMONSTRATION) as nursery:
+        from gongshi.node import demo as room
+
+        room.run(
+            data,
+            ready_file,
+            port=port,
+            sip_port=sip_port,
+            headless=headless,
+            fresh=fresh,
+            lang=language(),
+            nursery=nursery,
+        )
 
 
 @app.command()
@@ -246,14 +262,10 @@ def _simulate() -> None:
 
 
 def _load_simulator() -> None:
+    """Its options live with the simulator; loaded only when asked for, so that other verbs start quickly."""
     from gongshi.simulator.cli import platform
 
     simulate_app.command("platform")(platform)
-
-
-if "simulate" in sys.argv[1:]:
-    # Its options live with the simulator; loaded only when asked for, so that other verbs start quickly.
-    _load_simulator()
 
 
 def _runtime(config: Path | None) -> "tuple[Runtime, Path]":

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import structlog
 
+from gongshi.node.nursery import ForkedProcess, NoNursery, Nursery
+
 log = structlog.get_logger(__name__)
 
 ROLES = ("work", "media", "signal", "web")
@@ -32,26 +34,29 @@ class Child:
     """One supervised process."""
 
     name: str
-    command: Sequence[str]
+    arguments: Sequence[str]
+    """Of the command line `gongshi`."""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
-    process: asyncio.subprocess.Process | None = None
+    process: asyncio.subprocess.Process | ForkedProcess | None = None
     restarts: int = 0
 
 
 class Supervisor:
     """Starts children, restarts those that end by themselves, stops all on request."""
 
-    def __init__(self) -> None:
+    def __init__(self, nursery: Nursery | None = None) -> None:
+        self._nursery = nursery
         self.children: dict[str, Child] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
 
     def add_role(self, role: str, configuration: Path) -> None:
         """Run one role of the node described by that configuration file."""
-        self.add(role, [sys.executable, "-m", "gongshi", "serve", "--role", role, "--config", str(configuration)])
+        self.add(role, ["serve", "--role", role, "--config", str(configuration)])
 
-    def add(self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-        self.children[name] = Child(name, command, environment or {})
+    def add(self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        """Run `gongshi ARGUMENTS` from now on."""
+        self.children[name] = Child(name, arguments, environment or {})
         self._tasks[name] = asyncio.create_task(self._keep(self.children[name]))
 
     async def stop(self, grace: float = 10.0) -> None:
@@ -78,14 +83,7 @@ class Supervisor:
         delay = 0.2
         while not self._stopping:
             started = time.monotonic()
-            child.process = await asyncio.create_subprocess_exec(
-                *child.command,
-                stdin=asyncio.subprocess.DEVNULL,
-                # What a child says belongs where errors go: standard output is for the person who typed the command.
-                stdout=2,
-                env={**os.environ, **child.environment},
-                preexec_fn=_die_with_parent,
-            )
+            child.process = await self._start(child)
             log.info("role.started", role=child.name, pid=child.process.pid)
             code = await child.process.wait()
             if self._stopping:
@@ -94,3 +92,20 @@ class Supervisor:
             log.error("role.died", role=child.name, code=code, restarts=child.restarts)
             delay = 0.2 if time.monotonic() - started > _STEADY else min(delay * 2, _MAXIMUM_DELAY)
             await asyncio.sleep(delay)
+
+    async def _start(self, child: Child) -> asyncio.subprocess.Process | ForkedProcess:
+        environment = {**os.environ, **child.environment}
+        if self._nursery is not None:
+            try:
+                return await self._nursery.fork(child.arguments, environment)
+            except NoNursery as error:
+                log.warning("nursery.lost", reason=str(error))
+                self._nursery = None
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "gongshi", *child.arguments),
+            stdin=asyncio.subprocess.DEVNULL,
+            # What a child says belongs where errors go: standard output is for the person who typed the command.
+            stdout=2,
+            env=environment,
+            preexec_fn=_die_with_parent,
+        )
