@@ -1,10 +1,11 @@
 """All SQL of the access room except the filter `visible`."""
 
+import sys
+from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-import numpy as np
 from pyroaring import BitMap
 from sqlalchemy import (
     ARRAY,
@@ -210,7 +211,10 @@ def ids_of(packed: bytes) -> BitMap:
     The form is a header of 20 bytes for one dimension, then per element its length (4) and its value (4),
     all big-endian.
     """
-    return bitmap(np.frombuffer(packed, dtype=">u4", offset=20)[1::2].astype("=u4").tobytes())
+    words = array("I", packed[20:])
+    if sys.byteorder == "little":
+        words.byteswap()
+    return bitmap(words[1::2].tobytes())
 
 
 def group_of(row: Sequence[Any]) -> CameraGroup:
