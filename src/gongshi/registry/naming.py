@@ -3,11 +3,12 @@
 from functools import lru_cache
 from itertools import groupby
 
-from pypinyin import Style, lazy_pinyin
-
 
 @lru_cache(maxsize=65_536)
 def _initials_of_word(text: str) -> str:
+    # Its dictionary takes half a second to load, and most processes never write a name.
+    from pypinyin import Style, lazy_pinyin  # noqa: PLC0415 -- see above
+
     return "".join(part[:1] for part in lazy_pinyin(text, style=Style.NORMAL, errors="ignore"))
 
 
