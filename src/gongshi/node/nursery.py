@@ -47,6 +47,10 @@ COMMON = (
     "gongshi.audit.api",
     "gongshi.media.api",
     "gongshi.signalling.api",
+    "docx",
+    "numpy",
+    "openpyxl",
+    "pypinyin",
     "uvicorn",
 )
 """What the roles load. The doors of inventory stay out: its rules are polars', which starts threads when imported."""
