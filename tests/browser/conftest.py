@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Playwright, expect, sync_playwright
 
 from browser.pages import Visitor
 from gongshi.db.embedded import EmbeddedPostgres
@@ -14,6 +14,8 @@ from support.demo import Demo
 CHROMIUM = Path("/usr/bin/chromium")
 OUTPUT = Path(__file__).parent / "output"
 SWITCHES = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+# A machine that builds and tests at once is slow; promised deadlines are asserted where they are promised.
+expect.set_options(timeout=20_000)
 DESKTOP = (1440, 900)
 PHONE = (390, 844)
 
@@ -92,7 +94,7 @@ def visit(demo: Demo, chromium: Browser, request: pytest.FixtureRequest) -> Iter
             accept_downloads=True,
             base_url=demo.url,
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         context.add_init_script(
             "if (!localStorage.getItem('gongshi.language')) localStorage.setItem('gongshi.language', '" + lang + "')"
         )

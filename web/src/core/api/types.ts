@@ -9,12 +9,13 @@ export interface Page<T> {
 export interface OrganisationRef {
   id: number
   name: string
+  /** Not every answer tells it. */
+  name_en?: string | null
 }
 
 export interface Organisation extends OrganisationRef {
   code: string
   short_name: string
-  name_en: string
   kind: string
   level: string
   region_code: string
@@ -108,7 +109,7 @@ export interface CameraChange {
 
 export interface CameraViewer {
   kind: string
-  organisation: (OrganisationRef & { name_en?: string }) | null
+  organisation: OrganisationRef | null
   basis: string
   actions: string[]
   purpose: { zh: string; en: string } | null

@@ -87,6 +87,12 @@ export function word(area: string, code: string | number | null | undefined): st
   return i18n.global.te(key, "zh-CN") ? i18n.global.t(key) : String(code)
 }
 
+/** A unit or region by its name in the reader's language, as far as the server told it. */
+export function nameOf(thing: { name: string; name_en?: string | null } | null | undefined): string {
+  if (!thing) return "–"
+  return locale.value === "en" && thing.name_en ? thing.name_en : thing.name
+}
+
 /** Midnight-safe ISO string for a Beijing date and clock. */
 export function beijing(date: string, clock = "00:00:00"): string {
   return `${date}T${clock.length === 5 ? `${clock}:00` : clock}+08:00`

@@ -11,6 +11,8 @@ export function upload<T>(
     const request = new XMLHttpRequest()
     request.open("POST", API + path)
     for (const [name, value] of Object.entries(commonHeaders())) request.setRequestHeader(name, value)
+    // Answered as soon as it is stored: the page shows the progress of the check itself.
+    request.setRequestHeader("Prefer", "respond-async")
     request.responseType = "json"
     request.upload.addEventListener("progress", (event) => {
       if (event.lengthComputable) options.onProgress?.(event.loaded / event.total)

@@ -2,6 +2,7 @@ import { defineStore } from "pinia"
 import { computed, ref } from "vue"
 import type { Me } from "@/core/api/types"
 import { closeEvents, openEvents } from "@/core/events/stream"
+import { nameOf } from "@/core/i18n/format"
 import { http } from "@/core/request/http"
 import { ApiProblem } from "@/core/request/problem"
 import { queryClient } from "@/core/request/query"
@@ -15,7 +16,7 @@ export const useMe = defineStore("me", () => {
   const asked = ref(false)
 
   const signedIn = computed(() => me.value !== null)
-  const unitName = computed(() => me.value?.organisation.name ?? "")
+  const unitName = computed(() => (me.value ? nameOf(me.value.organisation) : ""))
 
   /** True when one of the names is among my permissions. */
   function can(...names: string[]): boolean {
