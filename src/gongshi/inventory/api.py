@@ -1,6 +1,7 @@
 """Routes of the inventory: the form, uploads and their findings, submission and decision, reconciliation."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -126,6 +127,27 @@ async def fields(caller: Caller) -> FieldsOut:
     )
 
 
+async def _settled(caller: CallerContext, filing_id: int, working: str) -> FilingOut:
+    """The filing once its job is done, or as it stands after a few seconds: small forms are answered whole.
+
+    A page shows progress instead and says so with `Prefer: respond-async` (RFC 7240). The node sets `state.patience`
+    (seconds) where a work role runs the jobs.
+    """
+    patience: float = getattr(caller.state, "patience", 0.0)
+    if "respond-async" in caller.request.headers.get("prefer", ""):
+        patience = 0.0
+    end = time.monotonic() + patience
+    while True:
+        async with caller.read() as session:
+            row = await repository.filing(session, filing_id)
+            unit = await session.get(Organisation, row.organisation_id) if row is not None else None
+        if row is None or unit is None:
+            raise NotFound
+        if row.state != working or time.monotonic() >= end:
+            return _out(caller, row, unit)
+        await asyncio.sleep(0.05)
+
+
 @door.post(
     "/filings",
     permission="inventory.filing.create",
@@ -157,7 +179,7 @@ async def upload(
         filing = await service.start(
             uow, unit, caller.subject.id, file_name=name, file_object=stored, content=content, dry_run=dry_run
         )
-        return _out(caller, filing, unit)
+    return await _settled(caller, filing.id, "checking")
 
 
 @door.post(
@@ -350,7 +372,7 @@ async def accept(filing_id: ObjectId, caller: Caller, body: AcceptIn | None = No
     async with caller.unit() as uow:
         row, unit = await _change(caller, uow.session, filing_id, "inventory.filing.accept")
         await service.accept(uow, row, unit, caller.subject.id, body.comment if body else "")
-        return _out(caller, row, unit)
+    return await _settled(caller, filing_id, "accepting")
 
 
 @door.post(

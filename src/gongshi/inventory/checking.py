@@ -11,7 +11,9 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import psycopg
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from gongshi.db.engine import Database
 from gongshi.db.events import emit
@@ -100,6 +102,29 @@ async def run(database: Database, objects: Objects, filing_id: int) -> None:
     except FileNotFoundError:
         gone = Text("上传的文件已不在存储中，请重新上传", "The uploaded file is no longer stored; upload it again")
         await _end(database, filing_id, "failed", Problem(gone, code="file_gone"))
+    except (SQLAlchemyError, psycopg.Error):
+        # The database, not the file: the queue tries again.
+        raise
+    except Exception:
+        await _end(database, filing_id, "failed", internal())
+        raise
+
+
+def internal() -> Problem:
+    """A fault of ours: the file may be fine, and the log of the node says more."""
+    return Problem(
+        Text("处理时发生内部错误，请联系管理员", "An internal error stopped the work; ask the administrator"),
+        code="internal",
+    )
+
+
+def told(problem: Problem) -> dict[str, Any]:
+    """A problem as a filing keeps it, in both languages."""
+    return {
+        "code": problem.code,
+        "title": {"zh": problem.title.zh, "en": problem.title.en},
+        "detail": {"zh": problem.detail.zh, "en": problem.detail.en},
+    }
 
 
 def _read(content: bytes, name: str, progress: Progress) -> Form:
@@ -306,9 +331,5 @@ async def _end(database: Database, filing_id: int, state: str, problem: Problem 
         filing.state, filing.stage = state, None
         filing.version += 1
         if problem is not None:
-            filing.failure = {
-                "code": problem.code,
-                "title": {"zh": problem.title.zh, "en": problem.title.en},
-                "detail": {"zh": problem.detail.zh, "en": problem.detail.en},
-            }
+            filing.failure = told(problem)
         await announce(uow, filing)

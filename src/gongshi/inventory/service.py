@@ -34,6 +34,9 @@ STATES: dict[str, Text] = {
 }
 _RUNNING = 3
 """Checks of one organisation at a time: the queue belongs to everybody."""
+_NEVER = ("C-SHAPE", "C-UNIQ", "G-083")
+_NEVER_KINDS = (".missing", ".number", ".format", ".choice")
+"""Findings without which no record can be made: evidence cannot replace the value."""
 _CANCELLABLE = frozenset({"checking", "checked", "draft", "submitted"})
 
 
@@ -195,6 +198,7 @@ async def accept(uow: UnitOfWork, filing: Filing, organisation: Organisation, ac
     _require(filing, "submitted")
     filing.decided_by, filing.decided_at = account_id, clock.now()
     filing.decision_reason = comment.strip()[:1_000] or None
+    filing.failure = None
     if filing.zero_report:
         filing.state = "accepted"
         await _log(uow, "inventory.filing.accepted", filing, organisation, {"zero_report": True})
@@ -239,7 +243,7 @@ async def waive(
         raise Conflict(Text("该问题已豁免", "This finding is already waived"), code="already_waived")
     if not reason.strip():
         raise BadRequest(Text("请填写豁免依据", "Give the evidence for the waiver"), code="reason_missing")
-    if found.rule.startswith("C-UNIQ") or found.row is None:
+    if found.row is None or found.rule.startswith(_NEVER) or found.rule.endswith(_NEVER_KINDS):
         raise Conflict(
             Text("此类问题不能豁免，请退回更正", "This kind of finding cannot be waived; send the filing back"),
             code="not_waivable",

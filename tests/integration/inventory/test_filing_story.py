@@ -5,11 +5,15 @@ from typing import Any
 
 import httpx
 import openpyxl
+import pytest
 from sqlalchemy import select, text
 
 from gongshi.audit.models import Entry
 from gongshi.db import Database
+from gongshi.inventory import checking
 from gongshi.inventory.workbook import FIRST_ROW
+from gongshi.registry import repository as registry
+from gongshi.registry import service
 from gongshi.registry.models import Camera, Change
 from integration.inventory.conftest import As, Drain, post, sample_form
 
@@ -201,3 +205,51 @@ async def test_sent_back_with_a_reason(acting: As, drain: Drain) -> None:
     back = await office.post(f"{API}/filings/{filing['id']}/send-back", json={"reason": "请补充停车场点位"})
     assert (back.json()["state"], back.json()["decision_reason"]) == ("sent_back", "请补充停车场点位")
     assert (await wenlv.post(f"{API}/filings/{filing['id']}/submit", json={})).status_code == 409
+
+
+async def test_a_code_taken_between_check_and_acceptance_returns_the_filing(
+    acting: As, drain: Drain, database: Database, city: dict[str, int]
+) -> None:
+    wenlv, office = await acting("wenlv"), await acting("bangongshi")
+    filing = await checked(wenlv, drain, sample_form(), dry_run="false")
+    await wenlv.post(f"{API}/filings/{filing['id']}/submit", json={})
+    rows = (await wenlv.get(f"{API}/filings/{filing['id']}/rows", params={"sheet": "camera"})).json()["items"]
+    async with database.unit() as uow:
+        other = await registry.organisation(uow.session, "transport")
+        assert other is not None
+        row = {"code": rows[1]["raw"]["code"], "name": "另一单位的摄像机", "region_code": "341502"}
+        await service.file_cameras(uow, other, [row], source="api", reason=None)
+    await office.post(f"{API}/filings/{filing['id']}/accept", json={"comment": "同意"})
+    await drain()
+    returned = (await office.get(f"{API}/filings/{filing['id']}")).json()
+    assert (returned["state"], returned["failure"]["code"]) == ("submitted", "codes_taken")
+    assert row["code"] in returned["failure"]["detail"]
+    assert returned["decided_at"] is None
+    async with database.read() as session:
+        assert len((await session.scalars(select(Camera.id))).all()) == 1
+    back = await office.post(f"{API}/filings/{filing['id']}/send-back", json={"reason": "编码与市交通运输局重复"})
+    assert back.json()["state"] == "sent_back"
+
+
+async def test_a_fault_of_ours_fails_the_check_and_can_be_seen(
+    acting: As, drain: Drain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wenlv = await acting("wenlv")
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(checking, "recognise", broken)
+    made = await post(wenlv, sample_form(1))
+    await drain()
+    filing = (await wenlv.get(f"{API}/filings/{made.json()['id']}")).json()
+    assert (filing["state"], filing["failure"]["code"]) == ("failed", "internal")
+
+
+async def test_what_no_record_can_do_without_is_never_waived(acting: As, drain: Drain) -> None:
+    wenlv, office = await acting("wenlv"), await acting("bangongshi")
+    filing = await checked(wenlv, drain, sample_form(cameras={0: {"code": "123"}}), dry_run="false")
+    await wenlv.post(f"{API}/filings/{filing['id']}/submit", json={"valid_rows_only": True})
+    found = (await office.get(f"{API}/filings/{filing['id']}/findings", params={"rule": "C-SHAPE"})).json()["items"][0]
+    refused = await office.post(f"{API}/findings/{found['id']}/waive", json={"reason": "就这样"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_waivable")
