@@ -105,7 +105,7 @@ def simulated_peers() -> list[SimulatedPeer]:
     ]
 
 
-VISITOR_PEER = ("34150000111188000003", "访客设备（空位）", "education")
+VISITOR_PEER = ("34150200551188000003", "访客设备（空位）", "culture-tourism")
 """A peer nobody simulates: for a device or simulator of the visitor's own."""
 
 

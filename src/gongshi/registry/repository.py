@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
-from sqlalchemy import ColumnElement, Float, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Float, func, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gongshi.db.uow import UnitOfWork
@@ -62,6 +62,12 @@ async def organisation(session: AsyncSession, key: str | int) -> Organisation | 
     """By id, or by its short code."""
     where = Organisation.id == key if isinstance(key, int) else Organisation.code == key
     return (await session.scalars(select(Organisation).where(where))).one_or_none()
+
+
+async def organisation_by_name(session: AsyncSession, name: str) -> Organisation | None:
+    """By its full or short name, as people write it."""
+    where = or_(Organisation.name == name, Organisation.short_name == name)
+    return (await session.scalars(select(Organisation).where(where).order_by(Organisation.id))).first()
 
 
 async def platforms(session: AsyncSession, organisation_id: int) -> Sequence[Platform]:

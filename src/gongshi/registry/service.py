@@ -192,7 +192,7 @@ def _changed(kind: str, object_id: int, differing: Mapping[str, tuple[Any, Any]]
 
 
 async def organisation_named(session: AsyncSession, key: str) -> Organisation | None:
-    """An organisation by its number or short code, as it comes from a form or a query."""
+    """An organisation by its number, short code or name, as it comes from a form or a query."""
     if key.isascii() and key.isdigit() and len(key) < 10:
         return await repository.organisation(session, int(key))
-    return await repository.organisation(session, key)
+    return await repository.organisation(session, key) or await repository.organisation_by_name(session, key)

@@ -13,7 +13,7 @@ from gongshi.access.subjects import Subject
 from gongshi.access.visible import visible
 from gongshi.db.uow import UnitOfWork
 from gongshi.kit import clock
-from gongshi.kit.errors import Conflict, FieldError, Invalid, NotFound
+from gongshi.kit.errors import Conflict, NotFound
 from gongshi.kit.i18n import Text
 from gongshi.kit.paging import MAX_LIMIT, decode_cursor, encode_cursor
 from gongshi.sharing import decisions, grants, overview, repository, schemas, service, views
@@ -233,15 +233,10 @@ async def decide_request(id: Id, body: schemas.DecisionIn, caller: Caller, respo
         request, _ = await service.opened(uow, caller.subject, id, f"sharing.request.{body.stage}")
         check_version(caller, request.version)
         if body.stage == "consult":
-            if body.outcome is None:
-                raise Invalid(
-                    errors=[
-                        FieldError(
-                            "outcome", "missing", Text("请选择会商意见", "Choose the outcome of the consultation")
-                        )
-                    ]
-                )
-            await decisions.consult(uow, caller.subject, request, body.outcome, body.comment)
+            # A word on the whole may be left out where every camera has one.
+            against = any(item.outcome == "refused" for item in body.items)
+            outcome = body.outcome or ("objected" if against else "agreed")
+            await decisions.consult(uow, caller.subject, request, outcome, body.comment)
         elif body.outcome == "sent_back":
             await decisions.send_back(uow, caller.subject, request, body.comment)
         else:

@@ -3,12 +3,29 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from gongshi.kit import clock
 
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{20}$")]
 Clause = Annotated[str, StringConstraints(max_length=500)]
 Words = Annotated[str, StringConstraints(max_length=2000)]
-Outcome = Literal["approved", "refused", "narrowed"]
+_SPELLINGS = {
+    "approve": "approved",
+    "agreed": "approved",
+    "refuse": "refused",
+    "reject": "refused",
+    "narrow": "narrowed",
+}
+Outcome = Annotated[
+    Literal["approved", "refused", "narrowed"],
+    BeforeValidator(lambda word: _SPELLINGS.get(word, word) if isinstance(word, str) else word),
+]
+"""The deed or the result: scripts write `approve` as often as `approved`."""
+Moment = Annotated[
+    datetime, AfterValidator(lambda moment: moment if moment.tzinfo else moment.replace(tzinfo=clock.SHANGHAI))
+]
+"""A moment without an offset is one on a Chinese wall clock (design.md §5)."""
 
 
 class In(BaseModel):
@@ -52,8 +69,8 @@ class RequestIn(In):
     actions: list[str] = Field(min_length=1, max_length=8)
     purpose: Clause
     legal_basis: Clause
-    valid_from: datetime
-    valid_to: datetime
+    valid_from: Moment
+    valid_to: Moment
     hours: HoursIO | None = None
     playback_hours: int | None = None
     concurrency: int = 4
@@ -68,8 +85,8 @@ class RequestPatch(In):
     actions: list[str] | None = Field(default=None, max_length=8)
     purpose: Clause | None = None
     legal_basis: Clause | None = None
-    valid_from: datetime | None = None
-    valid_to: datetime | None = None
+    valid_from: Moment | None = None
+    valid_to: Moment | None = None
     hours: HoursIO | None = None
     playback_hours: int | None = None
     concurrency: int | None = None
@@ -78,8 +95,8 @@ class RequestPatch(In):
 
 class NarrowIn(In):
     actions: list[str] | None = None
-    valid_from: datetime | None = None
-    valid_to: datetime | None = None
+    valid_from: Moment | None = None
+    valid_to: Moment | None = None
     hours: HoursIO | None = None
     playback_hours: int | None = None
     concurrency: int | None = None

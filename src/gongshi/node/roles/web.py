@@ -28,6 +28,9 @@ from gongshi.sharing import overview as sharing_overview
 from gongshi.sharing.sections import decided
 from gongshi.signalling import presence as signalling
 
+_PATIENCE = 10.0
+"""Seconds a script's upload waits for the check of its form before it is answered half done."""
+
 
 async def run(runtime: Runtime) -> None:
     """Serve until SIGINT or SIGTERM, which uvicorn itself handles."""
@@ -73,6 +76,7 @@ async def filled(app: FastAPI, runtime: Runtime) -> AsyncGenerator[None]:
     """Put everything the doors use into `app.state`; tests of the whole application use it too."""
     state = app.state
     state.jobs = DECLARED
+    state.patience = _PATIENCE
     state.settings = runtime.settings
     state.database = runtime.database()
     state.objects = runtime.objects()
