@@ -27,8 +27,8 @@ class Figure:
     unit: str
     """`s`, `ms`, `/s`, `MiB`, `%`, or empty for a count."""
     baseline: Baseline | None = None
-    note_zh: str = ""
-    note_en: str = ""
+    headline: bool = True
+    """Whether it stands in the README too, and not only in docs/figures.md."""
 
 
 def report(figures: Sequence[Figure]) -> None:

@@ -13,6 +13,7 @@ import platform
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import bootstrap
@@ -34,7 +35,13 @@ def machine() -> str:
     )
 
 
-def measure(script: Path) -> int:
+def header() -> str:
+    """Machine, date, and how busy it was before the first measurement: two lines."""
+    moment = datetime.now(UTC).astimezone().strftime("%Y-%m-%d")
+    return f"{machine()}\n{moment}, load average before: {os.getloadavg()[0]:.1f}"
+
+
+def measure(script: Path, head: str) -> int:
     print(f"\n── bench/{script.name} {'─' * (60 - len(script.name))}", flush=True)
     start = time.monotonic()
     try:
@@ -54,7 +61,7 @@ def measure(script: Path) -> int:
     print(f"({time.monotonic() - start:.0f} s, status {done.returncode})", flush=True)
     if done.returncode == 0:
         RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"{script.stem}.txt").write_text(f"{machine()}\n\n{done.stdout}", encoding="utf-8")
+        (RESULTS / f"{script.stem}.txt").write_text(f"{head}\n\n{done.stdout}", encoding="utf-8")
     return done.returncode
 
 
@@ -65,9 +72,11 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"Unknown: {', '.join(unknown)}. Measurements: {', '.join(known) or 'none yet'}", file=sys.stderr)
         return 2
-    print(machine())
-    failed = [script.stem for script in ([known[name] for name in names] or scripts) if measure(script)]
-    print(f"\nFailed: {', '.join(failed)}" if failed else "\nAll measurements done; texts are in bench/results/")
+    head = header()
+    print(head)
+    failed = [script.stem for script in ([known[name] for name in names] or scripts) if measure(script, head)]
+    closing = "All measurements done; texts are in bench/results/, scripts/figures.py writes the tables from them"
+    print(f"\nFailed: {', '.join(failed)}" if failed else f"\n{closing}")
     return int(bool(failed))
 
 
