@@ -31,7 +31,11 @@ app.add_typer(simulate_app, name="simulate")
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
-        "--config", "-c", envvar="GONGSHI_CONFIG", help="Configuration file 配置文件 (default ./gongshi.toml)"
+        "--config",
+        "-c",
+        "--data",
+        envvar="GONGSHI_CONFIG",
+        help="Configuration file, or the directory it stands in 配置文件或其所在目录 (default ./gongshi.toml)",
     ),
 ]
 
@@ -72,7 +76,7 @@ def _root(
 @app.command()
 def init(
     data: Annotated[Path, typer.Option(help="Data directory 数据目录")] = Path("./data"),
-    config: ConfigOption = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="File to write 要写入的文件")] = None,
 ) -> None:
     """生成配置与密钥 · Write a configuration with fresh secrets."""
     from gongshi.config import load
@@ -275,6 +279,8 @@ def _runtime(config: Path | None) -> "tuple[Runtime, Path]":
 
     standing = [Path("gongshi.toml"), Path(".demo/gongshi.toml")]
     file = (config or next((path for path in standing if path.exists()), standing[0])).resolve()
+    if file.is_dir():
+        file /= "gongshi.toml"
     settings = load(file)
     configure(settings.log.level, settings.log.format)
     return Runtime.of(settings), file

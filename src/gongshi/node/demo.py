@@ -257,6 +257,8 @@ def _ready(runtime: Runtime, known: Mapping[str, Any]) -> dict[str, Any]:
         "peers": known["peers"],
         "cameras": cameras,
         "pid": os.getpid(),
+        # For a visitor who wants to alter a row and see the log notice; the file is closed to others.
+        "database": {"url": runtime.database_url, "owner_url": runtime.owner_url},
         "config": str(settings.data / "gongshi.toml"),
         "samples": sorted(str(path) for path in (settings.data / "samples").glob("*")),
     }
