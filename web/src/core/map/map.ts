@@ -19,8 +19,8 @@ interface Options {
   box?: Box
   onMove: (view: MapView) => void
   onPress: (marker: MapMarker) => void
-  zoomInLabel: string
-  zoomOutLabel: string
+  zoomInLabel: () => string
+  zoomOutLabel: () => string
 }
 
 export function hasWebGl(): boolean {
@@ -71,8 +71,8 @@ export async function createMap(container: HTMLElement, options: Options): Promi
     maxZoom: 19,
     fadeDuration: 0,
     locale: {
-      "NavigationControl.ZoomIn": options.zoomInLabel,
-      "NavigationControl.ZoomOut": options.zoomOutLabel,
+      "NavigationControl.ZoomIn": options.zoomInLabel(),
+      "NavigationControl.ZoomOut": options.zoomOutLabel(),
     },
   })
   map.touchZoomRotate.disableRotation()
@@ -95,10 +95,18 @@ export async function createMap(container: HTMLElement, options: Options): Promi
     moved = setTimeout(tell, 120)
   })
   map.once("load", tell)
+  // Drawn to the end: what a test or a printed page may wait for.
+  map.on("idle", () => (container.dataset["drawn"] = "true"))
+  for (const begun of ["dataloading", "movestart"] as const) map.on(begun, () => delete container.dataset["drawn"])
   const resizer = new ResizeObserver(() => map.resize())
   resizer.observe(container)
 
   function relabel(): void {
+    for (const [name, text] of [["in", options.zoomInLabel()], ["out", options.zoomOutLabel()]] as const) {
+      const button = container.querySelector<HTMLElement>(`.maplibregl-ctrl-zoom-${name}`)
+      button?.setAttribute("aria-label", text)
+      button?.setAttribute("title", text)
+    }
     for (const label of labels) label.remove()
     labels = districts.features.map((feature) => {
       const text = document.createElement("span")
