@@ -145,6 +145,7 @@ async def peers(
     "",
     permission="signalling.peer.change",
     status_code=201,
+    idempotent=True,
     summary="Add a peer; the answer shows its password once",
 )
 async def create_peer(body: PeerIn, caller: Caller, response: Response) -> NewPeerOut:

@@ -11,7 +11,8 @@ from time import monotonic
 from typing import Any, Final
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from gongshi.db.engine import Database
 from gongshi.kit import clock
@@ -109,9 +110,13 @@ class Catalogues:
         await asyncio.sleep(delay)
         try:
             again = await self._run(peer)
-        except (SQLAlchemyError, OSError) as error:
+        except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as error:
             log.warning("signal.catalogue.database", peer=peer.code, error=type(error).__name__)
             again = 10.0
+        except SQLAlchemyError as error:
+            # Something in the answer that the database cannot hold: asking again at once would only repeat it.
+            log.exception("signal.catalogue.refused", peer=peer.code, error=type(error).__name__)
+            again = self._later(peer)
         finally:
             self._runs.pop(peer.id, None)
         if again is not None:
@@ -172,6 +177,10 @@ class Catalogues:
                 self._attempts.pop(peer.id, None)
                 return await self._bury(run)
             await self._tell(run, "partial", "more items than declared")
+        return self._later(peer)
+
+    def _later(self, peer: PeerState) -> float | None:
+        """When to ask again after an answer that was not whole; None: no more, until somebody asks or it returns."""
         attempt = self._attempts.get(peer.id, 0)
         self._attempts[peer.id] = attempt + 1
         return self._policy.catalogue_retry[attempt] if attempt < len(self._policy.catalogue_retry) else None

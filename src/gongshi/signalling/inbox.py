@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from gongshi.protocols.errors import ProtocolError, RemoteProtocolError
+from gongshi.protocols.errors import LocalProtocolError, ProtocolError, RemoteProtocolError
 from gongshi.protocols.manscdp import CatalogResponse, Envelope, fast_keepalive, parse
 from gongshi.protocols.sip import (
     ALLOW,
@@ -19,9 +19,10 @@ from gongshi.protocols.sip import (
     parse_message,
 )
 from gongshi.signalling.agent import Agent, Sender
+from gongshi.signalling.asks import ask_of
 from gongshi.signalling.calls import Calls
 from gongshi.signalling.catalogue import Catalogues
-from gongshi.signalling.fast import ordinary
+from gongshi.signalling.fast import Plain, read
 from gongshi.signalling.limits import Sparse
 from gongshi.signalling.peers import Peers, PeerState
 from gongshi.signalling.registrar import Registrar
@@ -72,15 +73,9 @@ class Inbox:
 
     def datagram(self, data: bytes, host: str, port: int, now: float) -> None:
         """One UDP datagram."""
-        quick = ordinary(data)
-        if quick is not None:
-            peer = self._registrar.heard(quick.code.decode(), host, port, now)
-            if peer is not None:
-                self.counters["keepalives"] += 1
-                answer = quick.answer(host, port)
-                self._send_datagram(answer, host, port)
-                self._trace.exchange(peer.id, host, port, data, answer)
-                return
+        plain = read(data)
+        if plain is not None and self._quickly(plain, data, host, port, now):
+            return
         if not data.strip(b"\r\n\0 "):
             # An empty datagram keeps a NAT's door open and wants nothing.
             return
@@ -92,6 +87,25 @@ class Inbox:
             return
         self._note(message, flow, data)
         self._message(message, flow, now)
+
+    def _quickly(self, plain: Plain, data: bytes, host: str, port: int, now: float) -> bool:
+        """Answer an ordinary REGISTER or keepalive; False when the long way must decide."""
+        if plain.method == "REGISTER":
+            ask = plain.ask(host, port)
+            if ask is None:
+                return False
+            self.counters["registers"] += 1
+            answer = self._registrar.register(ask, host, lambda: self._flow_from(host, port), now)
+            peer = self._peers.get(ask.code)
+        else:
+            peer = self._registrar.heard(plain.code, host, port, now) if plain.is_keepalive else None
+            if peer is None:
+                return False
+            self.counters["keepalives"] += 1
+            answer = plain.answer(200, (), host, port)
+        self._send_datagram(answer, host, port)
+        self._trace.exchange(peer.id if peer is not None else STRANGERS, host, port, data, answer)
+        return True
 
     def streamed(self, message: SipMessage, flow: Flow, now: float) -> None:
         """One message cut from a TCP stream."""
@@ -121,12 +135,17 @@ class Inbox:
             if isinstance(message, Request):
                 if message.method == "REGISTER":
                     self.counters["registers"] += 1
-                    self._send(self._registrar.register(message, flow, now), flow)
+                    ask = ask_of(message, flow.host, flow.port)
+                    self._send(self._registrar.register(ask, flow.host, lambda: flow, now), flow)
                     return
                 if message.method == "MESSAGE" and self._keepalive(message, flow, now):
                     return
         except RemoteProtocolError as error:
             self._refuse(message, error, flow)
+            return
+        except LocalProtocolError as error:
+            # An answer that would break the framing is not sent; the request said something that cannot be repeated.
+            self.unreadable(flow, RemoteProtocolError(str(error)), b"")
             return
         for event in self._endpoint.receive(message, flow, now):
             if self._agent.take(event):

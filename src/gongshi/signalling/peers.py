@@ -133,6 +133,9 @@ class Peers:
     def bind(self, peer: PeerState, flow: Flow, expires: float, now: float) -> bool:
         """Register a peer at a path until `expires`; True when it was not online before."""
         fresh = not peer.online
+        if not fresh and peer.flow == flow and self._by_path.get((flow.transport, flow.host, flow.port)) is peer:
+            peer.expires, peer.seen = expires, now
+            return False
         self._unpath(peer)
         peer.flow, peer.expires, peer.seen = flow, expires, now
         peer.online, peer.reason = True, None

@@ -5,35 +5,31 @@ from a store of its own, a repeated keepalive is answered like the first.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final, Literal
 
 from gongshi.kit import clock
-from gongshi.protocols.errors import LocalProtocolError, RemoteProtocolError
+from gongshi.protocols.errors import RemoteProtocolError
 from gongshi.protocols.manscdp import format_sip_date
 from gongshi.protocols.sip import (
     Challenge,
     Credentials,
     Flow,
-    NameAddr,
     NonceIssuer,
     NonceState,
-    Request,
-    Response,
-    readable,
 )
-from gongshi.protocols.sip.transactions import ReplayStore, server_key
+from gongshi.protocols.sip.transactions import ReplayStore
+from gongshi.signalling.asks import Ask
 from gongshi.signalling.limits import Buckets
 from gongshi.signalling.peers import Peers, PeerState
 from gongshi.signalling.policy import Policy
 
 VERSION: Final = ("X-GB-Ver", "3.0")
 """On REGISTER's answers, good or bad (2022 annex I)."""
+_VERSION: Final = (VERSION,)
 RETRY_AFTER: Final = "30"
 
 Refusal = Literal["unknown", "disabled", "identity", "password", "flood", "elsewhere"]
-Headers = list[tuple[str, str]]
-
 _KEPT_TEXT: Final = 200
 
 
@@ -65,84 +61,70 @@ class Registrar:
 
     # --- REGISTER ----------------------------------------------------------------------------------------------------
 
-    def register(self, request: Request, flow: Flow, now: float) -> bytes:
-        """The answer's bytes. Raises RemoteProtocolError for what cannot be read."""
-        request.stamp_source(flow.host, flow.port)
-        code = request.to.user
-        if not self._sources.take(flow.host, now):
-            return self._flooded(request, flow)
+    def register(self, ask: Ask, host: str, flow: Callable[[], Flow], now: float) -> bytes:
+        """The answer's bytes. `host` is where it came from, `flow` makes the path to bind to."""
+        code = ask.code
+        if not self._sources.take(host, now) or not self._devices.take((host, code), now):
+            self._on_refused(code, host, "flood")
+            return ask.answer(503, [("Retry-After", RETRY_AFTER), VERSION])
         peer = self._peers.get(code)
         if peer is None or not peer.enabled:
-            self._on_refused(code, flow.host, "unknown" if peer is None else "disabled")
-            return _answer(request, 403)
-        given = request.headers.get("Authorization")
-        if given is None:
-            return self._challenge(request, flow, now)
-        key = server_key(request, flow.host)
-        known = self._replay.begin(key, now)
+            self._on_refused(code, host, "unknown" if peer is None else "disabled")
+            return ask.answer(403, _VERSION)
+        if ask.authorization is None:
+            return self._challenge(ask, host, now)
+        known = self._replay.begin(ask.key, now)
         if known:
             return known
-        answer = self._proved(request, given, peer, flow, now)
-        self._replay.finish(key, answer, now)
+        answer = self._proved(ask, ask.authorization, peer, host, flow, now)
+        self._replay.finish(ask.key, answer, now)
         return answer
 
-    def _flooded(self, request: Request, flow: Flow) -> bytes:
-        self._on_refused(request.to.user, flow.host, "flood")
-        return _answer(request, 503, [("Retry-After", RETRY_AFTER)])
+    def _challenge(self, ask: Ask, host: str, now: float, *, stale: bool = False) -> bytes:
+        challenge = Challenge(self._realm, self._nonces.issue(host, now), stale=stale)
+        return ask.answer(401, [("WWW-Authenticate", challenge.header()), VERSION])
 
-    def _challenge(self, request: Request, flow: Flow, now: float, *, stale: bool = False) -> bytes:
-        """A nonce, which is what is rationed: the answer to it is free, or a hasty device would never get in again."""
-        if not self._devices.take((flow.host, request.to.user), now):
-            return self._flooded(request, flow)
-        challenge = Challenge(self._realm, self._nonces.issue(flow.host, now), stale=stale)
-        return _answer(request, 401, [("WWW-Authenticate", challenge.header())])
-
-    def _proved(self, request: Request, given: str, peer: PeerState, flow: Flow, now: float) -> bytes:
+    def _proved(self, ask: Ask, given: str, peer: PeerState, host: str, flow: Callable[[], Flow], now: float) -> bytes:
         try:
             proof = Credentials.parse(given)
         except RemoteProtocolError as error:
-            return self._challenge(request, flow, now) if error.hint_status == 401 else _answer(request, 400)
-        if proof.username != peer.code or request.from_.user != peer.code:
-            self._on_refused(peer.code, flow.host, "identity")
-            return _answer(request, 403)
-        if self._nonces.spend(proof.nonce, flow.host, now) is not NonceState.GOOD:
-            return self._challenge(request, flow, now, stale=True)
+            return self._challenge(ask, host, now) if error.hint_status == 401 else ask.answer(400, _VERSION)
+        if proof.username != peer.code or ask.sender != peer.code:
+            self._on_refused(peer.code, host, "identity")
+            return ask.answer(403, _VERSION)
+        if self._nonces.spend(proof.nonce, host, now) is not NonceState.GOOD:
+            return self._challenge(ask, host, now, stale=True)
         if proof.algorithm != "MD5" or not proof.verify("REGISTER", peer.ha1):
-            self._on_refused(peer.code, flow.host, "password")
-            return _answer(request, 403)
-        return self._accept(request, peer, flow, now)
+            self._on_refused(peer.code, host, "password")
+            return ask.answer(403, _VERSION)
+        return self._accept(ask, peer, flow(), now)
 
-    def _accept(self, request: Request, peer: PeerState, flow: Flow, now: float) -> bytes:
+    def _accept(self, ask: Ask, peer: PeerState, flow: Flow, now: float) -> bytes:
         policy = self._policy
-        wanted = request.expires
+        wanted = ask.expires
         moment = clock.now()
         date = ("Date", format_sip_date(moment))
         if wanted == 0:
             if self._peers.unbind(peer, "unregistered"):
                 self._on_unbound(peer)
-            return _answer(request, 200, [date, ("Expires", "0")])
+            return ask.answer(200, [date, ("Expires", "0"), VERSION])
         granted = min(max(wanted or policy.expires_default, policy.expires_minimum), policy.expires_maximum)
-        self._note(request, peer, moment, granted)
+        peer.registered_at = moment
+        peer.expires_at = moment + timedelta(seconds=granted)
+        peer.contact = _kept(ask.contact)
+        peer.call_id = _kept(ask.call_id)
+        peer.version = _kept(ask.version)
+        peer.user_agent = _kept(ask.user_agent)
         before = peer.flow if peer.online else None
         fresh = self._peers.bind(peer, flow, now + granted, now)
         self._on_bound(peer, fresh)
         if before is not None and before.host != flow.host:
             # Proved by its password, so the latest one holds; two devices under one code show as moves to and fro.
             self._on_moved(peer, before)
-        headers: Headers = [date, ("Expires", str(granted))]
-        contact = _contact(request, granted)
-        if contact:
-            headers.insert(0, ("Contact", contact))
-        return _answer(request, 200, headers)
-
-    @staticmethod
-    def _note(request: Request, peer: PeerState, moment: datetime, granted: int) -> None:
-        peer.registered_at = moment
-        peer.expires_at = moment + timedelta(seconds=granted)
-        peer.contact = _text(request.headers.get("Contact"))
-        peer.call_id = _text(request.headers.get("Call-ID"))
-        peer.version = _text(request.gb_version)
-        peer.user_agent = _text(request.headers.get("User-Agent"))
+        headers = [date, ("Expires", str(granted)), VERSION]
+        if ask.contact_uri is not None:
+            headers.insert(0, ("Contact", f"{ask.contact_uri};expires={granted}"))
+        return ask.answer(200, headers)
 
     def heard(self, code: str, host: str, port: int, now: float) -> PeerState | None:
         """Count a keepalive that came by UDP from exactly the bound address; None: ask `keepalive`."""
@@ -181,19 +163,5 @@ class Registrar:
         return 200
 
 
-def _answer(request: Request, status: int, headers: Headers | None = None) -> bytes:
-    return Response.to_request(request, status, headers=[*(headers or ()), VERSION]).to_bytes()
-
-
-def _contact(request: Request, granted: int) -> str | None:
-    contact = request.contact
-    if contact is None:
-        return None
-    try:
-        return f"{NameAddr(contact.uri)};expires={granted}"
-    except LocalProtocolError:
-        return None
-
-
-def _text(value: str | None) -> str | None:
-    return readable(value)[:_KEPT_TEXT] if value else None
+def _kept(value: str | None) -> str | None:
+    return value[:_KEPT_TEXT] if value else None

@@ -6,7 +6,7 @@ The registry in memory goes on without a database; what is owed is written when 
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 _BATCH: Final = 4_000
 _CHANGES: Final = 200
 """State changes per round: each is an event and an entry of the log."""
+_CHANGES_AT_ONCE: Final = 100
 _MOST_CHANGES: Final = 50_000
 """Owed while the database is away; older ones are told by the newer."""
 _REFUSAL_KEYS: Final = 1_000
@@ -148,16 +149,27 @@ class Writer:
     async def _write_changes(self, *, everything: bool) -> None:
         done = 0
         while self._changes and (everything or done < _CHANGES):
-            peer_id, name, payload = self._changes[0]
+            batch = [self._changes.popleft() for _ in range(min(len(self._changes), _CHANGES_AT_ONCE))]
+            try:
+                async with self._database.unit() as uow:
+                    await self._tell_all(uow, batch)
+            except BaseException:
+                self._changes.extendleft(reversed(batch))
+                raise
+            done += len(batch)
+
+    async def _tell_all(self, uow: UnitOfWork, batch: Sequence[Change]) -> None:
+        """Each change in the name of its own peer, all in one transaction: a restart brings thousands."""
+        own = uow
+        for peer_id, name, payload in batch:
             peer = self._peers.by_id(peer_id)
             actor = SYSTEM
             if peer is not None:
                 host = peer.flow.host if peer.flow else None
                 actor = Actor("peer", peer.id, peer.name, peer.organisation_id, peer.organisation_name, host)
-            async with self._database.unit(actor) as uow:
-                await self._tell(uow, peer, name, payload)
-            self._changes.popleft()
-            done += 1
+            own = UnitOfWork(uow.session, actor)
+            await self._tell(own, peer, name, payload)
+        await own.committing()
 
     @staticmethod
     async def _tell(uow: UnitOfWork, peer: PeerState | None, name: str, payload: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ _VIA = re.compile(
 )
 _CSEQ = re.compile(r"\s*([0-9]{1,10})\s+([A-Za-z0-9!%*_+`'~.-]{1,64})\s*")
 _AUTH = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\s,\"]*)\s*")
+_PLAIN_AUTH = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=\s*(?:\"([^\"\\]*)\"|([^\s,\"<>]*))\s*(?:,|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +124,28 @@ def parse_auth(text: str) -> tuple[str, dict[str, str]]:
     scheme, _, rest = text.strip().partition(" ")
     if not scheme or "=" in scheme:
         raise RemoteProtocolError("credentials lack a scheme")
+    found = _plain_parameters(rest)
+    return scheme.lower(), _parameters(rest) if found is None else found
+
+
+def _plain_parameters(text: str) -> dict[str, str] | None:
+    """Parameters without escapes or brackets, as every sane device writes them; None: read them the long way."""
     found: dict[str, str] = {}
-    for part in split_outside_quotes(rest, ","):
+    at, end = 0, len(text)
+    while at < end:
+        match = _PLAIN_AUTH.match(text, at)
+        if match is None:
+            return None
+        name, quoted, bare = match.groups()
+        found.setdefault(name.lower(), bare if quoted is None else quoted)
+        at = match.end()
+    return found
+
+
+def _parameters(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in split_outside_quotes(text, ","):
         match = _AUTH.fullmatch(part)
         if match:
             found.setdefault(match[1].lower(), unquote(match[2]))
-    return scheme.lower(), found
+    return found

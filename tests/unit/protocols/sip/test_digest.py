@@ -14,6 +14,7 @@ from gongshi.protocols.sip import (
     NonceState,
     answer_challenge,
     digest_response,
+    fields,
     ha1,
 )
 
@@ -142,3 +143,10 @@ def test_a_forged_nonce_is_foreign() -> None:
 def test_any_nonce_text_is_judged(text: str) -> None:
     """Any text is judged without an exception, and never good."""
     assert NonceIssuer().spend(text, "s", 0.0) is NonceState.FOREIGN
+
+
+@given(st.text(alphabet='abc=",\\ <>;\t', max_size=40))
+def test_plain_credentials_are_read_like_all_others(text: str) -> None:
+    """Invariant: the short way reads what the long way reads, or declines."""
+    quick = fields._plain_parameters(text)
+    assert quick is None or quick == fields._parameters(text)
