@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from gongshi.db.engine import Database
 from gongshi.kit import clock
 from gongshi.protocols.manscdp import CatalogCollector, CatalogItem, CatalogQuery, CatalogResponse, CollectState
+from gongshi.protocols.sip import Response
 from gongshi.signalling import repository
 from gongshi.signalling.agent import Agent, NoAnswer
 from gongshi.signalling.peers import Peers, PeerState
@@ -45,6 +46,10 @@ class Run:
     number: int = 0
     queue: list[CatalogItem] = field(default_factory=list[CatalogItem])
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    asking: "asyncio.Future[Response] | None" = None
+    """The query itself, until it is answered."""
+    left: bool = False
+    """The peer went, or went elsewhere, in the middle."""
     codes: set[str] = field(default_factory=set[str])
 
 
@@ -94,11 +99,14 @@ class Catalogues:
             log.error("signal.catalogue.crashed", error=repr(task.exception()))
 
     def offline(self, peer: PeerState) -> None:
-        """A peer went: nothing more will come."""
+        """A peer went, or went elsewhere: nothing more will come from where it was asked."""
         run = self._runs.get(peer.id)
         if run is not None and run.collector.state is CollectState.WAITING:
+            run.left = True
             run.collector.deadline = 0.0
             run.news.set()
+            if run.asking is not None:
+                run.asking.cancel()
 
     async def close(self) -> None:
         tasks = list(self._tasks.values())
@@ -169,6 +177,9 @@ class Catalogues:
                 note = None if collector.packets else "no packet"
         state = "silent" if note else "complete" if collector.state is CollectState.COMPLETE else "partial"
         await self._tell(run, state, note)
+        if run.left and state != "complete":
+            # It may be back by now, and was not asked again because this run was still under way.
+            return 0.1 if peer.online else None
         if state == "complete":
             # The rows are there and usable; what is missing from them is marked only when no late packet came.
             await self._settle(run)
@@ -193,9 +204,16 @@ class Catalogues:
         assert peer.flow is not None  # noqa: S101 -- checked by the caller
         try:
             # Some answer the query before they acknowledge it: packets count all the same.
-            response = await self._agent.ask(request, peer.flow, self._policy.timers.limit)
+            run.asking = asyncio.ensure_future(self._agent.ask(request, peer.flow, self._policy.timers.limit))
+            response = await run.asking
         except NoAnswer:
             return None if run.collector.packets else "no answer"
+        except asyncio.CancelledError:
+            if not run.left:
+                raise
+            return "it went offline"
+        finally:
+            run.asking = None
         return None if response.status < 300 or run.collector.packets else f"answered {response.status}"
 
     async def _collect(self, run: Run) -> None:

@@ -253,6 +253,7 @@ class SignalServer:
 
     def _moved(self, peer: PeerState, before: Flow) -> None:
         assert peer.flow is not None  # noqa: S101 -- bound just now
+        self._catalogues.offline(peer)
         if count := self._sparse.count(("moved", peer.id), monotonic()):
             log.warning(
                 "signal.peer.moved", peer=peer.code, at=path_text(peer.flow), before=path_text(before), count=count

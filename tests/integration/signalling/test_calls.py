@@ -267,7 +267,11 @@ async def test_a_restart_carries_wanted_calls_on_and_ends_the_others(world):
         assert bye.cseq.number > 1
         device.answer(bye, 200)
         assert await ending
-        assert await world.rows("SELECT 1 FROM signalling.dialog") == []
+
+        async def forgotten():
+            return await world.rows("SELECT 1 FROM signalling.dialog") == []
+
+        await until(forgotten)
 
 
 async def test_one_live_call_per_channel(world):

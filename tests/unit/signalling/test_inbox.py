@@ -1,0 +1,116 @@
+"""Whatever comes in, the server stands: nothing a peer or a stranger sends raises out of it."""
+
+import asyncio
+from collections.abc import Callable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gongshi.config import SipSettings
+from gongshi.db.engine import Database
+from gongshi.kit.secretbox import SecretBox
+from gongshi.protocols.manscdp import CatalogItem, CatalogResponse, Keepalive
+from gongshi.protocols.sip import MANSCDP, SDP, Flow, Uri, new_request, parse_message
+from gongshi.signalling.peers import PeerState
+from gongshi.signalling.server import SignalServer
+
+NODE, CODE = "34150000002000000001", "34150200002000000001"
+OWN, SERVER = Uri.of(CODE, "3415020000"), Uri.of(NODE, "3415000000")
+
+
+def sample(method: str, body: bytes = b"", kind: str | None = None, **headers: str) -> bytes:
+    request = new_request(
+        method,
+        SERVER,
+        OWN,
+        OWN if method == "REGISTER" else SERVER,
+        headers=tuple(headers.items()),
+        body=body,
+        content_type=kind,
+        contact=OWN,
+    )
+    request.headers.add_first("Via", "SIP/2.0/UDP 10.0.0.9:5060;rport;branch=z9hG4bKx")
+    return request.to_bytes()
+
+
+SAMPLES = [
+    sample("REGISTER", Expires="3600"),
+    sample("REGISTER", Authorization='Digest username="34150200002000000001",nonce="a",response="b",uri="c"'),
+    sample("MESSAGE", Keepalive(CODE, 1).build(), MANSCDP),
+    sample("MESSAGE", CatalogResponse(CODE, 7, 1, [CatalogItem("34150200001310000001", "东门")]).build(), MANSCDP),
+    sample("MESSAGE", b"<Notify><CmdType>Alarm</CmdType><SN>1</SN><DeviceID>1</DeviceID></Notify>", MANSCDP),
+    sample("INVITE", b"v=0\r\n", SDP),
+    sample("BYE"),
+    sample("CANCEL"),
+    sample("ACK"),
+    sample("OPTIONS"),
+    sample("NOTIFY"),
+    sample("SUBSCRIBE"),
+    sample("PUBLISH"),
+    b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP x\r\nFrom: <sip:1@x>\r\nTo: <sip:2@x>\r\nCall-ID: a\r\nCSeq: 1 INVITE\r\n\r\n",
+]
+
+
+def with_server(work: Callable[[SignalServer, list[bytes]], None]) -> None:
+    """A server that was never started: its sockets are a list."""
+
+    async def run() -> None:
+        server = SignalServer(
+            SipSettings(advertise="10.0.0.1"), NODE, Database("postgresql://nobody@nowhere/x"), "", SecretBox(bytes(32))
+        )
+        sent: list[bytes] = []
+        server._send_datagram = lambda data, host, port: sent.append(data)
+        server._inbox._send_datagram = server._send_datagram
+        server._catalogues.online = lambda peer: None
+        peer = PeerState(1, CODE, "平台", 1, "单位", "0" * 32)
+        server.peers.put([peer])
+        server.peers.bind(peer, Flow("UDP", "10.0.0.9", 5060), 1e12, 0.0)
+        work(server, sent)
+        if server._alarm is not None:
+            server._alarm.cancel()
+
+    asyncio.run(run())
+
+
+def test_every_method_gets_its_answer() -> None:
+    def work(server: SignalServer, sent: list[bytes]) -> None:
+        for data in SAMPLES:
+            server._inbox.datagram(data, "10.0.0.9", 5060, 1.0)
+            server._agent.flush()
+        statuses = [parse_message(data).to_bytes().split()[1].decode() for data in sent]
+        # ACK and a stray answer get none; INVITE from below, SUBSCRIBE and PUBLISH are not for us.
+        assert statuses == ["401", "401", "200", "200", "200", "405", "200", "481", "200", "200", "489", "405"]
+
+    with_server(work)
+
+
+def test_strangers_are_told_nothing_but_no() -> None:
+    def work(server: SignalServer, sent: list[bytes]) -> None:
+        for data in SAMPLES[2:5]:
+            server._inbox.datagram(data.replace(CODE.encode(), b"34150200002000009999"), "10.9.9.9", 5060, 1.0)
+            server._agent.flush()
+        assert {data.split()[1] for data in sent} == {b"403"}
+
+    with_server(work)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(SAMPLES), st.integers(0, 2000), st.integers(0, 30), st.binary(max_size=12)),
+        max_size=12,
+    ),
+    st.sampled_from(["10.0.0.9", "10.9.9.9"]),
+)
+def test_damaged_messages_never_raise(changes: list[tuple[bytes, int, int, bytes]], host: str) -> None:
+    """Invariant: any datagram is answered, counted or ignored; never an exception, and what is sent can be read."""
+
+    def work(server: SignalServer, sent: list[bytes]) -> None:
+        for data, at, length, patch in changes:
+            at %= len(data)
+            server._inbox.datagram(data[:at] + patch + data[at + length :], host, 5060, 1.0)
+            server._agent.flush()
+        for answer in sent:
+            parse_message(answer)
+
+    with_server(work)
