@@ -99,7 +99,7 @@ class AuditSettings(Section):
     checkpoint_entries: Annotated[int, Field(ge=1)] = 1000
     checkpoint_seconds: Annotated[float, Field(gt=0)] = 60.0
     witnesses: list[Path] = []
-    """Files outside the database that receive every checkpoint."""
+    """Directories outside the database that each get a copy of every checkpoint."""
 
 
 class LogSettings(Section):

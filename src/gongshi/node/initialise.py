@@ -44,7 +44,7 @@ rtp_ports = {rtp_ports}
 {origins}
 [audit]
 algorithm = "sha256"        # or sm3
-# witnesses = ["/mnt/other-machine/checkpoints.jsonl"]
+# witnesses = ["/mnt/other-machine"]   # directories 目录
 
 [log]
 level = "info"
