@@ -3,7 +3,6 @@
 import base64
 import time
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -20,8 +19,9 @@ from gongshi.audit.schemas import CheckpointList, CheckpointOut, EntryList, Entr
 from gongshi.audit.sentences import detail_of, sentence
 from gongshi.audit.service import record
 from gongshi.kit import clock
-from gongshi.kit.errors import BadRequest, Conflict
+from gongshi.kit.errors import Conflict
 from gongshi.kit.i18n import Lang, Text
+from gongshi.kit.moments import Moment
 from gongshi.kit.paging import MAX_LIMIT, decode_cursor, encode_cursor
 
 door = Door(prefix="/api/v1/audit", tag="audit")
@@ -37,18 +37,6 @@ def ports(caller: CallerContext) -> AuditPorts:
 
 def _cursor(cursor: str | None) -> int | None:
     return None if cursor is None else int(decode_cursor(cursor, [int])[0])
-
-
-def _aware(name: str, moment: datetime | None) -> datetime | None:
-    if moment is not None and moment.tzinfo is None:
-        raise BadRequest(
-            Text(
-                f"参数 {name} 缺少时区，例如 2026-11-22T08:00:00+08:00",
-                f"Parameter {name} lacks its offset, for example 2026-11-22T08:00:00+08:00",
-            ),
-            code="no_time_zone",
-        )
-    return moment
 
 
 def _word(detail: dict[str, Any], key: str) -> str | None:
@@ -94,8 +82,8 @@ async def entries(
     camera: Words = None,
     grant: Words = None,
     session: Words = None,
-    since: Annotated[datetime | None, Query(alias="from")] = None,
-    until: Annotated[datetime | None, Query(alias="to")] = None,
+    since: Annotated[Moment | None, Query(alias="from")] = None,
+    until: Annotated[Moment | None, Query(alias="to")] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
     limit: Limit = 50,
 ) -> EntryList:
@@ -104,7 +92,7 @@ async def entries(
         value.replace("\x00", "") if value else None
         for value in (q, action, person, organisation, camera, grant, session)
     ]
-    filters = Filters(*texts, since=_aware("from", since), until=_aware("to", until))
+    filters = Filters(*texts, since=since, until=until)
     async with caller.unit() as uow:
         rows = await repository.entries(uow.session, filters, before=_cursor(cursor), limit=limit + 1)
         items = [_entry_out(entry, leaf, caller.lang) for entry, leaf in rows[:limit]]

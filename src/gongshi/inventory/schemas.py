@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from gongshi.registry.schemas import CameraItem
 
@@ -137,7 +137,7 @@ class ZeroReport(BaseModel):
 
 
 class SubmitIn(BaseModel):
-    valid_rows_only: bool = False
+    valid_rows_only: StrictBool = False
 
 
 class AcceptIn(BaseModel):

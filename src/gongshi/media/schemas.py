@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from gongshi.kit.moments import Moment
+
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{20}$")]
 
 
@@ -18,8 +20,8 @@ class SessionIn(BaseModel):
 
     action: Literal["live", "playback"] = "live"
     reason: Annotated[str, StringConstraints(max_length=500)]
-    from_: datetime | None = Field(default=None, alias="from")
-    to: datetime | None = None
+    from_: Moment | None = Field(default=None, alias="from")
+    to: Moment | None = None
 
 
 class UrlsOut(BaseModel):

@@ -90,9 +90,16 @@ async def test_filters_find_what_fits_and_nothing_else(clients, query, found):
     assert sum(entry["action"] == "media.session.ended" for entry in answer.json()["items"]) == found
 
 
-async def test_a_moment_without_offset_is_refused(clients):
-    answer = await clients["auditor"].get("/api/v1/audit/entries", params={"from": "2026-11-22T00:00:00"})
-    assert (answer.status_code, answer.json()["code"]) == (400, "no_time_zone")
+async def test_a_moment_without_offset_is_one_in_china_and_a_bare_number_is_none(clients):
+    async def until(moment: str):
+        return await clients["auditor"].get("/api/v1/audit/entries", params={"to": moment, "limit": 500})
+
+    first = min(entry["at"] for entry in (await until("2999-01-01")).json()["items"])
+    wall_clock, _, offset = first.partition("+")
+    assert offset == "08:00"
+    assert (await until(wall_clock)).json()["items"] == []
+    assert len((await until(wall_clock[:17] + "59.999999")).json()["items"]) >= 1
+    assert (await until("2026")).status_code == 422
 
 
 async def test_verification_passes_then_names_what_was_altered(clients, database_urls, tmp_path):
