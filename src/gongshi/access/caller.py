@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import State
 
 from gongshi.access import permissions
+from gongshi.access.claims import Claim
 from gongshi.access.permissions import Permit, Thing
 from gongshi.access.subjects import Subject
 from gongshi.audit.service import record
@@ -45,6 +46,8 @@ class CallerContext:
         self._subject = None if login is None else subject_of(login)
         self.denied: tuple[str, Thing | None] | None = None
         """The permission that the latest `permit` refused; the door writes it to the log."""
+        self.claim: Claim | None = None
+        """The `Idempotency-Key` that the next transaction takes with it."""
 
     @property
     def subject(self) -> Subject:
@@ -81,6 +84,8 @@ class CallerContext:
     async def unit(self) -> AsyncGenerator[UnitOfWork]:
         """One transaction in the caller's name; commits at the end of the block."""
         async with self.database.unit(self.actor, self.request_id) as uow:
+            if self.claim is not None:
+                await self.claim.take(uow.session)
             yield uow
 
     @asynccontextmanager

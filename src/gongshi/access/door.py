@@ -6,6 +6,7 @@ keeps an application from starting with any route that is not behind a door.
 """
 
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -13,7 +14,8 @@ from fastapi.routing import APIRoute
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from gongshi.access import permissions
+from gongshi.access import idempotency, permissions
+from gongshi.access.bodies import MAX_BODY, OverLimit, limited, too_large
 from gongshi.access.caller import (
     COOKIE,
     Caller,
@@ -50,6 +52,15 @@ CSRF_HEADER: Final = "X-Requested-With"
 CSRF_VALUE: Final = "gongshi"
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+Handle = Callable[[Request], Coroutine[Any, Any, Response]]
+
+_IF_MATCH: Final[dict[str, Any]] = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag that the change is based on; 412 when someone else was faster. Without it: overwrite",
+    "schema": {"type": "string"},
+}
 
 _PROBLEM: Final[dict[str, Any]] = {
     "content": {
@@ -105,18 +116,22 @@ class NoPermission(Forbidden):
 
 
 class DoorRoute(APIRoute):
-    """A route behind a door. `permission` and `while_must_change` are set by the Door right after it is made."""
+    """A route behind a door. What it declares beside FastAPI's own is set by the Door right after it is made."""
 
     permission: str = ""
     while_must_change: bool = False
+    max_body: int = MAX_BODY
+    idempotent: bool = False
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Handle:
         handle = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
             try:
                 caller = await self.admit(request)
-                response = await _answer(handle, request, caller)
+                response = await self.answer(handle, limited(request, self.max_body), caller)
+            except OverLimit as error:
+                raise too_large(self.max_body) from error
             except (OperationalError, InterfaceError, PoolTimeoutError) as error:
                 raise Unavailable(
                     Text("数据库暂不可用，请稍后重试", "The database does not answer at the moment; try again shortly"),
@@ -136,6 +151,12 @@ class DoorRoute(APIRoute):
             return response
 
         return guarded
+
+    async def answer(self, handle: Handle, request: Request, caller: CallerContext) -> Response:
+        """What FastAPI's handler answers, or what it answered when the same was posted before."""
+        if self.idempotent and caller.signed_in:
+            return await idempotency.once(request, caller, partial(_answer, handle, request, caller))
+        return await _answer(handle, request, caller)
 
     async def admit(self, request: Request) -> CallerContext:
         """Prove the caller and let them pass, or raise why not; in this order: login, origin, password, role."""
@@ -164,12 +185,11 @@ class DoorRoute(APIRoute):
         return caller
 
 
-async def _answer(
-    handle: Callable[[Request], Coroutine[Any, Any, Response]], request: Request, caller: CallerContext
-) -> Response:
+async def _answer(handle: Handle, request: Request, caller: CallerContext) -> Response:
     try:
         return await handle(request)
     except Problem as problem:
+        caller.claim = None
         if caller.denied is not None and caller.signed_in:
             await record_denial(caller, problem, *caller.denied)
         raise
@@ -196,12 +216,17 @@ class Door:
         methods: Sequence[str],
         permission: str,
         while_must_change: bool = False,
+        max_body: int = MAX_BODY,
+        idempotent: bool = False,
+        versioned: bool = False,
         responses: dict[int | str, dict[str, Any]] | None = None,
         openapi_extra: dict[str, Any] | None = None,
         **options: Any,
     ) -> Callable[[Endpoint], Endpoint]:
         """Add a route; `options` are those of `fastapi.APIRouter.add_api_route`.
 
+        `max_body`: bytes that the route reads at most. `idempotent`: honours `Idempotency-Key`; what it makes must be
+        made through `caller.unit()`. `versioned`: honours `If-Match` (by `check_version`) and is described so.
         Raises UndeclaredRouteError for a permission that `access.permissions` does not know.
         """
         if permission not in {PUBLIC, SIGNED_IN} and permission not in PERMISSIONS:
@@ -211,6 +236,10 @@ class Door:
         described = {"x-permission": permission, **(openapi_extra or {})}
         if permission == PUBLIC:
             described.setdefault("security", [])
+        headers = [idempotency.PARAMETER] if idempotent else []
+        headers += [_IF_MATCH] if versioned else []
+        if headers:
+            described["parameters"] = [*described.get("parameters", ()), *headers]
 
         def add(endpoint: Endpoint) -> Endpoint:
             self.router.add_api_route(
@@ -225,6 +254,8 @@ class Door:
             assert isinstance(route, DoorRoute)  # noqa: S101 -- the router was made with this class
             route.permission = permission
             route.while_must_change = while_must_change
+            route.max_body = max_body
+            route.idempotent = idempotent
             return endpoint
 
         return add

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Text, func
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gongshi.db.base import Base
@@ -66,3 +66,18 @@ class Epoch(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     value: Mapped[int] = mapped_column(BigInteger)
+
+
+class IdempotencyKey(Base):
+    """A post that was sent twice makes one thing: the caller's key, and what it was answered (design.md §9)."""
+
+    __tablename__ = "idempotency_key"
+    __table_args__ = (ACCESS,)
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("identity.account.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    """SHA-256 of route and body; the same key with another body is refused."""
+    answer: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Status, headers and body, sealed with the node's key; None while the first post is being answered."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     and_,
     any_,
+    delete,
     func,
     insert,
     literal,
@@ -25,9 +26,10 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gongshi.access.models import Epoch, Right, RightCamera
+from gongshi.access.models import Epoch, IdempotencyKey, Right, RightCamera
 from gongshi.access.snapshot import CameraGroup, RightRow, bitmap
 from gongshi.access.subjects import Key
 from gongshi.registry.models import Camera
@@ -225,3 +227,40 @@ def group_of(row: Sequence[Any]) -> CameraGroup:
 def right_of(row: Sequence[Any]) -> RightRow:
     """A row of `rights_query`."""
     return RightRow(*row)
+
+
+# Idempotency keys
+
+
+async def idempotency_key(session: AsyncSession, account_id: int, key: str, since: datetime) -> IdempotencyKey | None:
+    """A key that this account used since then."""
+    return await session.scalar(
+        select(IdempotencyKey).where(
+            IdempotencyKey.account_id == account_id, IdempotencyKey.key == key, IdempotencyKey.created_at >= since
+        )
+    )
+
+
+async def claim_key(session: AsyncSession, account_id: int, key: str, digest: bytes) -> bool:
+    """Take a key; waits for a transaction that holds it, and is False when that one was committed."""
+    taken = await session.scalar(
+        upsert(IdempotencyKey)
+        .values(account_id=account_id, key=key, digest=digest)
+        .on_conflict_do_nothing()
+        .returning(IdempotencyKey.account_id)
+    )
+    return taken is not None
+
+
+async def keep_answer(session: AsyncSession, account_id: int, key: str, answer: bytes) -> None:
+    await session.execute(
+        update(IdempotencyKey)
+        .where(IdempotencyKey.account_id == account_id, IdempotencyKey.key == key)
+        .values(answer=answer)
+    )
+
+
+async def forget_keys(session: AsyncSession, account_id: int, before: datetime) -> None:
+    await session.execute(
+        delete(IdempotencyKey).where(IdempotencyKey.account_id == account_id, IdempotencyKey.created_at < before)
+    )

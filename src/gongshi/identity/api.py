@@ -6,7 +6,17 @@ from uuid import UUID
 from fastapi import Query, Response
 
 from gongshi.access.caller import subject_of
-from gongshi.access.door import COOKIE, PUBLIC, SIGNED_IN, Caller, CallerContext, Door, ObjectId
+from gongshi.access.door import (
+    COOKIE,
+    PUBLIC,
+    SIGNED_IN,
+    Caller,
+    CallerContext,
+    Door,
+    ObjectId,
+    check_version,
+    etag,
+)
 from gongshi.access.permissions import permissions_of
 from gongshi.config import Settings
 from gongshi.identity import repository, service, tokens
@@ -173,6 +183,7 @@ async def accounts(
     "/accounts",
     permission="identity.account.create",
     status_code=201,
+    idempotent=True,
     summary="Open an account; the answer shows its one-time password once",
 )
 async def create_account(body: AccountIn, caller: Caller, response: Response) -> NewAccountOut:
@@ -186,14 +197,21 @@ async def create_account(body: AccountIn, caller: Caller, response: Response) ->
             by=caller.subject.roles,
         )
     response.headers["Cache-Control"] = "no-store"
+    response.headers["ETag"] = etag(member.account.version)
     return NewAccountOut(account=_account(caller, member), password=password)
 
 
 @door.patch(
-    "/accounts/{account_id}", permission="identity.account.change", summary="Change, close or reopen an account"
+    "/accounts/{account_id}",
+    permission="identity.account.change",
+    versioned=True,
+    summary="Change, close or reopen an account",
 )
-async def change_account(account_id: ObjectId, body: AccountPatch, caller: Caller) -> AccountOut:
+async def change_account(account_id: ObjectId, body: AccountPatch, caller: Caller, response: Response) -> AccountOut:
     async with caller.unit() as uow:
+        present = await repository.member_by_id(uow.session, account_id, lock=True)
+        if present is not None:
+            check_version(caller, present.account.version)
         member = await service.change_account(
             uow,
             account_id,
@@ -202,6 +220,7 @@ async def change_account(account_id: ObjectId, body: AccountPatch, caller: Calle
             roles=body.roles,
             disabled=body.disabled,
         )
+    response.headers["ETag"] = etag(member.account.version)
     return _account(caller, member)
 
 

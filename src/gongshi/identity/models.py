@@ -31,6 +31,8 @@ class Account(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     password_changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_login_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+    """Counts what administrators change; logins and passwords of one's own leave it alone."""
 
 
 class AccountRole(Base):

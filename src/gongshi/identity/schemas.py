@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StrictBool
 
 from gongshi.identity.models import Login
 from gongshi.identity.passwords import MAXIMUM
@@ -50,6 +50,7 @@ class AccountOut(BaseModel):
     must_change: bool
     last_login_at: datetime | None
     created_at: datetime
+    version: int
     allowed_actions: list[str]
 
 
@@ -111,7 +112,7 @@ class AccountPatch(BaseModel):
 
     display_name: Annotated[str, Field(min_length=1, max_length=128)] | None = None
     roles: Roles | None = None
-    disabled: bool | None = None
+    disabled: StrictBool | None = None
 
 
 class NewAccountOut(BaseModel):
@@ -179,6 +180,7 @@ def account_out(member: Member, allowed_actions: list[str]) -> AccountOut:
         must_change=account.must_change and not account.demo,
         last_login_at=local(account.last_login_at) if account.last_login_at else None,
         created_at=local(account.created_at),
+        version=account.version,
         allowed_actions=allowed_actions,
     )
 

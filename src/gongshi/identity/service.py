@@ -323,6 +323,7 @@ async def change_account(
         account.disabled_at = at if disabled else None
         changes["disabled"] = disabled
     if changes:
+        account.version += 1
         await uow.session.flush()
         if held - member.roles or disabled:
             await repository.end_logins(uow.session, account.id, at)
@@ -341,6 +342,7 @@ async def reset_password(uow: UnitOfWork, account_id: int, *, by: Collection[str
     member = await _reachable(uow, account_id, by)
     password = passwords.one_time_password()
     await _set_password(member.account, password, must_change=True)
+    member.account.version += 1
     await repository.end_logins(uow.session, account_id, clock.now())
     await record(
         uow,

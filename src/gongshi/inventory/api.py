@@ -153,6 +153,8 @@ async def _settled(caller: CallerContext, filing_id: int, working: str) -> Filin
     permission="inventory.filing.create",
     summary="Upload a filled form",
     status_code=202,
+    idempotent=True,
+    max_body=MAX_UPLOAD + 64 * 1024,
     response_model=FilingOut,
 )
 async def upload(
@@ -187,6 +189,7 @@ async def upload(
     permission="inventory.filing.create",
     summary="Sign a zero report",
     status_code=201,
+    idempotent=True,
     response_model=FilingOut,
 )
 async def zero(body: ZeroReport, caller: Caller) -> FilingOut:
@@ -325,6 +328,7 @@ async def workbook(filing_id: ObjectId, caller: Caller) -> Response:
     "/filings/{filing_id}/keep",
     permission="inventory.filing.create",
     summary="Keep a dry run as a draft",
+    versioned=True,
     response_model=FilingOut,
 )
 async def keep(filing_id: ObjectId, caller: Caller) -> FilingOut:
@@ -338,6 +342,7 @@ async def keep(filing_id: ObjectId, caller: Caller) -> FilingOut:
     "/filings/{filing_id}/submit",
     permission="inventory.filing.submit",
     summary="Submit to the leading-group office",
+    versioned=True,
     response_model=FilingOut,
 )
 async def submit(filing_id: ObjectId, caller: Caller, body: SubmitIn | None = None) -> FilingOut:
@@ -353,6 +358,7 @@ async def submit(filing_id: ObjectId, caller: Caller, body: SubmitIn | None = No
     "/filings/{filing_id}/cancel",
     permission="inventory.filing.cancel",
     summary="Cancel a check, draft or submission",
+    versioned=True,
     response_model=FilingOut,
 )
 async def cancel(filing_id: ObjectId, caller: Caller) -> FilingOut:
@@ -366,6 +372,7 @@ async def cancel(filing_id: ObjectId, caller: Caller) -> FilingOut:
     "/filings/{filing_id}/accept",
     permission="inventory.filing.accept",
     summary="Accept: the rows enter the registry",
+    versioned=True,
     response_model=FilingOut,
 )
 async def accept(filing_id: ObjectId, caller: Caller, body: AcceptIn | None = None) -> FilingOut:
@@ -379,6 +386,7 @@ async def accept(filing_id: ObjectId, caller: Caller, body: AcceptIn | None = No
     "/filings/{filing_id}/send-back",
     permission="inventory.filing.accept",
     summary="Send back with a reason",
+    versioned=True,
     response_model=FilingOut,
 )
 async def send_back(filing_id: ObjectId, body: ReasonIn, caller: Caller) -> FilingOut:
@@ -392,6 +400,7 @@ async def send_back(filing_id: ObjectId, body: ReasonIn, caller: Caller) -> Fili
     "/findings/{finding_id}/waive",
     permission="inventory.finding.waive",
     summary="Waive a finding with evidence",
+    versioned=True,
     response_model=FindingOut,
 )
 async def waive(finding_id: ObjectId, body: ReasonIn, caller: Caller) -> FindingOut:

@@ -1,23 +1,21 @@
 """Routes of the sharing process: requests, decisions, grants, and who may see a camera."""
 
-import hashlib
 from typing import Annotated, Any
 
-from fastapi import Header, Path, Query, Response
+from fastapi import Path, Query, Response
 from sqlalchemy import and_, false, or_, true
 
 from gongshi.access import repository as rights
 from gongshi.access.actions import LABELS, Action
 from gongshi.access.door import Caller, CallerContext, Door, Thing, check_version, etag
-from gongshi.access.subjects import Subject
 from gongshi.access.visible import visible
 from gongshi.db.uow import UnitOfWork
 from gongshi.kit import clock
-from gongshi.kit.errors import Conflict, NotFound
+from gongshi.kit.errors import NotFound
 from gongshi.kit.i18n import Text
 from gongshi.kit.paging import MAX_LIMIT, decode_cursor, encode_cursor
 from gongshi.sharing import decisions, grants, overview, repository, schemas, service, views
-from gongshi.sharing.models import IdempotencyKey, Request
+from gongshi.sharing.models import Request
 from gongshi.sharing.terms import ASKABLE, DELIVERIES, LONGEST, MAX_CONCURRENCY, Narrow, Terms
 from gongshi.sharing.vocabulary import LEGAL_BASES, PURPOSES, REFUSALS
 
@@ -26,7 +24,6 @@ door = Door(prefix="/api/v1", tag="sharing")
 Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 Cursor = Annotated[str | None, Query(max_length=200)]
-IdempotencyHeader = Annotated[str | None, Header(alias="Idempotency-Key", min_length=8, max_length=100)]
 
 
 def _before(cursor: str | None) -> int | None:
@@ -101,45 +98,16 @@ async def _answer(uow: UnitOfWork, caller: CallerContext, request: Request, resp
     return await views.request_out(uow.session, caller.subject, request, caller.lang)
 
 
-async def _earlier_answer(uow: UnitOfWork, subject: Subject, key: str, digest: bytes) -> Request | None:
-    claimed = await repository.claimed(uow.session, subject.id, key)
-    if claimed is None:
-        return None
-    if claimed.body_hash != digest:
-        raise Conflict(
-            Text(
-                "同一个 Idempotency-Key 已用于内容不同的申请，请换一个",
-                "This Idempotency-Key was used for a request with other contents; take another one",
-            ),
-            code="idempotency_key_reused",
-        )
-    return await repository.request(uow.session, claimed.request_id)
-
-
 @door.post(
     "/share-requests",
     permission="sharing.request.create",
     status_code=201,
+    idempotent=True,
     summary="Draft a share request 起草共享申请",
 )
-async def create_request(
-    body: schemas.RequestIn, caller: Caller, response: Response, idempotency_key: IdempotencyHeader = None
-) -> schemas.RequestOut:
-    """Posting again with the same `Idempotency-Key` and body gives the first answer's request."""
-    digest = hashlib.sha256(body.model_dump_json().encode()).digest()
+async def create_request(body: schemas.RequestIn, caller: Caller, response: Response) -> schemas.RequestOut:
     async with caller.unit() as uow:
-        if idempotency_key is not None:
-            known = await _earlier_answer(uow, caller.subject, idempotency_key, digest)
-            if known is not None:
-                response.status_code = 200
-                return await _answer(uow, caller, known, response)
         request = await service.create(uow, caller.subject, _terms(body), body.cameras)
-        if idempotency_key is not None:
-            uow.session.add(
-                IdempotencyKey(
-                    account_id=caller.subject.id, key=idempotency_key, body_hash=digest, request_id=request.id
-                )
-            )
         response.headers["Location"] = f"/api/v1/share-requests/{request.id}"
         return await _answer(uow, caller, request, response)
 
@@ -182,7 +150,9 @@ async def get_request(id: Id, caller: Caller, response: Response) -> schemas.Req
         return await views.request_out(session, caller.subject, request, caller.lang)
 
 
-@door.patch("/share-requests/{id}", permission="sharing.request.change", summary="Change a draft 修改共享申请")
+@door.patch(
+    "/share-requests/{id}", permission="sharing.request.change", versioned=True, summary="Change a draft 修改共享申请"
+)
 async def change_request(id: Id, body: schemas.RequestPatch, caller: Caller, response: Response) -> schemas.RequestOut:
     async with caller.unit() as uow:
         request, _ = await service.opened(uow, caller.subject, id, "sharing.request.change")
@@ -191,7 +161,12 @@ async def change_request(id: Id, body: schemas.RequestPatch, caller: Caller, res
         return await _answer(uow, caller, request, response)
 
 
-@door.post("/share-requests/{id}/submit", permission="sharing.request.submit", summary="Send a draft 提交共享申请")
+@door.post(
+    "/share-requests/{id}/submit",
+    permission="sharing.request.submit",
+    versioned=True,
+    summary="Send a draft 提交共享申请",
+)
 async def submit_request(id: Id, caller: Caller, response: Response) -> schemas.RequestOut:
     async with caller.unit() as uow:
         request, _ = await service.opened(uow, caller.subject, id, "sharing.request.submit")
@@ -201,7 +176,10 @@ async def submit_request(id: Id, caller: Caller, response: Response) -> schemas.
 
 
 @door.post(
-    "/share-requests/{id}/withdraw", permission="sharing.request.withdraw", summary="Take a request back 撤回共享申请"
+    "/share-requests/{id}/withdraw",
+    permission="sharing.request.withdraw",
+    versioned=True,
+    summary="Take a request back 撤回共享申请",
 )
 async def withdraw_request(id: Id, caller: Caller, response: Response) -> schemas.RequestOut:
     async with caller.unit() as uow:
@@ -225,7 +203,10 @@ def _narrow(body: schemas.NarrowIn | None) -> Narrow:
 
 
 @door.post(
-    "/share-requests/{id}/decisions", permission="sharing.request.decide", summary="Consult or decide 会商与审批"
+    "/share-requests/{id}/decisions",
+    permission="sharing.request.decide",
+    versioned=True,
+    summary="Consult or decide 会商与审批",
 )
 async def decide_request(id: Id, body: schemas.DecisionIn, caller: Caller, response: Response) -> schemas.RequestOut:
     """The data bureau consults (`stage: consult`), then police decides camera by camera (`stage: approve`)."""
@@ -288,11 +269,18 @@ async def get_grant(id: Id, caller: Caller, response: Response) -> schemas.Grant
         return await views.grant_out(session, caller.subject, grant, caller.lang)
 
 
-@door.post("/grants/{id}/revoke", permission="sharing.grant.revoke", summary="End a grant at once 撤销或退还授权")
+@door.post(
+    "/grants/{id}/revoke",
+    permission="sharing.grant.revoke",
+    versioned=True,
+    summary="End a grant at once 撤销或退还授权",
+)
 async def revoke_grant(id: Id, body: schemas.RevokeIn, caller: Caller, response: Response) -> schemas.GrantOut:
     """Every running session under it is cut within two seconds; its viewers read the reason."""
     async with caller.unit() as uow:
         grant = await grants.revoke(uow, caller.subject, id, body.reason)
+        # Of the version that was there; raising takes the revocation back.
+        check_version(caller, grant.version - 1)
         await uow.session.flush()
         response.headers["ETag"] = etag(grant.version)
         return await views.grant_out(uow.session, caller.subject, grant, caller.lang)

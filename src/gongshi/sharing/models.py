@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Identity, Index, LargeBinary, Text, UniqueConstraint, func
+from sqlalchemy import ForeignKey, Identity, Index, Text, UniqueConstraint, func
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -120,17 +120,3 @@ class Serial(Base):
     kind: Mapped[str] = mapped_column(Text, primary_key=True)
     year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     last: Mapped[int]
-
-
-class IdempotencyKey(Base):
-    """A post that was sent twice makes one request: the caller's key, and what it was answered with (design.md §9)."""
-
-    __tablename__ = "idempotency_key"
-    __table_args__ = (SHARING,)
-
-    account_id: Mapped[int] = mapped_column(ForeignKey("identity.account.id", ondelete="CASCADE"), primary_key=True)
-    key: Mapped[str] = mapped_column(Text, primary_key=True)
-    body_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    """SHA-256 of what was posted; the same key with another body is refused."""
-    request_id: Mapped[int] = mapped_column(ForeignKey("sharing.request.id", ondelete="CASCADE"))
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,7 +16,6 @@ from gongshi.sharing.models import (
     Decision,
     Grant,
     GrantCamera,
-    IdempotencyKey,
     Request,
     RequestCamera,
     Serial,
@@ -329,14 +328,3 @@ async def open_requests_over(session: AsyncSession, camera_id: int) -> int:
         .where(RequestCamera.camera_id == camera_id, Request.state.in_(OPEN_STATES))
     )
     return int(await session.scalar(query) or 0)
-
-
-# Idempotency
-
-
-async def claimed(session: AsyncSession, account_id: int, key: str) -> IdempotencyKey | None:
-    """What an earlier post with this key made; two posts at once queue behind each other."""
-    await session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, :account))"), {"key": key, "account": account_id}
-    )
-    return await session.get(IdempotencyKey, (account_id, key))

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from gongshi.kit import clock
+from gongshi.kit.moments import Moment
 
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{20}$")]
 Clause = Annotated[str, StringConstraints(max_length=500)]
@@ -22,10 +22,6 @@ Outcome = Annotated[
     BeforeValidator(lambda word: _SPELLINGS.get(word, word) if isinstance(word, str) else word),
 ]
 """The deed or the result: scripts write `approve` as often as `approved`."""
-Moment = Annotated[
-    datetime, AfterValidator(lambda moment: moment if moment.tzinfo else moment.replace(tzinfo=clock.SHANGHAI))
-]
-"""A moment without an offset is one on a Chinese wall clock (design.md §5)."""
 
 
 class In(BaseModel):

@@ -12,6 +12,7 @@ from gongshi.access.door import Door, check_routes
 from gongshi.db import Database
 from gongshi.identity import service
 from gongshi.kit.errors import Problem
+from gongshi.kit.secretbox import SecretBox
 from gongshi.registry.models import Camera, Organisation, Region
 
 ORGANISATIONS = {
@@ -120,6 +121,7 @@ def application(database: Database, *doors: Door) -> FastAPI:
     """An application with these doors and problem+json answers, as the node makes it."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.state.database = database
+    app.state.box = SecretBox(bytes(32))
 
     async def problem(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Problem)
