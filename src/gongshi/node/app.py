@@ -15,11 +15,11 @@ from fastapi.responses import FileResponse, JSONResponse
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.routing import Route, compile_path
 
 from gongshi import __version__
 from gongshi.access.caller import language, request_id
-from gongshi.access.door import check_routes
+from gongshi.access.door import check_routes, route_matrix
 from gongshi.kit.errors import BadRequest, FieldError, Invalid, NotFound, Problem, Unavailable
 from gongshi.kit.i18n import Text
 from gongshi.node.doors import DOORS
@@ -137,11 +137,7 @@ def _add_problems(app: FastAPI) -> None:
 
     async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101 -- registered for this class only
-        by_status: dict[int, Problem] = {404: NotFound(), 405: MethodNotAllowed()}
-        problem = by_status.get(error.status_code)
-        if problem is None:
-            problem = BadRequest(Text("请求格式有误", f"The request cannot be read: {error.detail}"))
-        return problem_response(request, problem)
+        return problem_response(request, _http(request, error))
 
     async def database(request: Request, error: Exception) -> JSONResponse:
         log.error("request.database", path=request.url.path, error=type(error).__name__)
@@ -166,6 +162,27 @@ def _add_problems(app: FastAPI) -> None:
     app.add_exception_handler(PoolTimeout, database)
     app.add_exception_handler(psycopg.OperationalError, database)
     app.add_exception_handler(Exception, unforeseen)
+
+
+def _http(request: Request, error: HTTPException) -> Problem:
+    """What Starlette itself refuses: unknown paths, wrong methods, bodies that cannot be read."""
+    if error.status_code == 404:
+        return NotFound()
+    if error.status_code == 405:
+        methods = _methods(request)
+        # The pages answer every path, but below /api/ only what a door has exists.
+        if not methods and request.url.path.startswith("/api/"):
+            return NotFound()
+        return MethodNotAllowed(headers={"Allow": ", ".join(sorted(methods or {"GET", "HEAD"}))})
+    return BadRequest(
+        Text("请求内容无法读取，请检查格式和编码", "The request cannot be read; look at its format and encoding"),
+        code="unreadable",
+    )
+
+
+def _methods(request: Request) -> set[str]:
+    """Every method that some door has at this path."""
+    return {rule.method for rule in route_matrix(request.app) if compile_path(rule.path)[0].fullmatch(request.url.path)}
 
 
 _WHY = {
