@@ -24,6 +24,7 @@ from gongshi.kit.errors import BadRequest, FieldError, Invalid, NotFound, Proble
 from gongshi.kit.i18n import Text
 from gongshi.node.doors import DOORS
 from gongshi.node.examples import add_examples
+from gongshi.node.summaries import add_summaries
 
 log = structlog.get_logger(__name__)
 
@@ -99,6 +100,7 @@ def describe() -> dict[str, Any]:
         "cookie": {"type": "apiKey", "in": "cookie", "name": "gongshi_login"},
     }
     description["security"] = [{"bearer": []}, {"cookie": []}]
+    add_summaries(description)
     add_examples(description)
     return description
 

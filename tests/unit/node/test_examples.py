@@ -1,6 +1,7 @@
 """The description of the API shows examples, and they are what the API says it takes and gives."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from gongshi.node import examples
 from gongshi.node.app import describe
+from gongshi.node.summaries import CHINESE, SUMMARIES
 
 JSON = "application/json"
 
@@ -34,10 +36,12 @@ def contents(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield place, content
 
 
-def test_every_operation_says_what_it_does(description: dict[str, Any]):
-    silent = [name for name, operation in operations(description) if len(operation.get("summary", "")) < 5]
+def test_every_operation_says_what_it_does_in_both_languages(description: dict[str, Any]):
+    told = {name: operation.get("summary", "") for name, operation in operations(description)}
+    lacking = [name for name, text in told.items() if not (CHINESE.search(text) and re.match("[A-Z]", text))]
 
-    assert silent == []
+    assert lacking == []
+    assert set(SUMMARIES) - set(told) == set()
 
 
 def test_every_body_and_answer_has_an_example(description: dict[str, Any]):
