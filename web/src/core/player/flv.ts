@@ -1,5 +1,5 @@
 import type Mpegts from "mpegts.js"
-import type { StartTransport, Transport, TransportHooks } from "./types"
+import type { StartTransport, Transport, TransportFailure, TransportHooks } from "./types"
 
 let library: Promise<typeof Mpegts> | null = null
 
@@ -41,17 +41,23 @@ export async function flvStarter(): Promise<StartTransport | null> {
       if (info.videoCodec) hooks.onCodec(info.videoCodec)
       hooks.onData()
     })
+    // The library goes on working in the call that tells of the failure; destroyed inside it, it would stumble.
+    const fail = (failure: TransportFailure): void => {
+      setTimeout(() => {
+        if (!stopped) hooks.onFailure(failure)
+      })
+    }
     player.on(mpegts.Events.LOADING_COMPLETE, () => {
-      if (!stopped) hooks.onFailure({ kind: "closed" })
+      fail({ kind: "closed" })
     })
     player.on(mpegts.Events.ERROR, (type: string, detail: string, info?: { code?: number; msg?: string }) => {
       if (stopped) return
       if (type === mpegts.ErrorTypes.NETWORK_ERROR) {
-        hooks.onFailure({ kind: "closed", detail, ...(info?.code === undefined ? {} : { status: info.code }) })
+        fail({ kind: "closed", detail, ...(info?.code === undefined ? {} : { status: info.code }) })
       } else {
         const text = `${detail} ${info?.msg ?? ""}`
         const codec = detail === mpegts.ErrorDetails.MEDIA_CODEC_UNSUPPORTED || /addSourceBuffer|unsupported/i.test(text)
-        hooks.onFailure({ kind: codec ? "codec" : "media", detail: text.trim() })
+        fail({ kind: codec ? "codec" : "media", detail: text.trim() })
       }
     })
     player.attachMediaElement(video)
