@@ -1,19 +1,42 @@
 """A demonstration node and Chromium; every page that a test opens must stay free of errors."""
 
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Error,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
 
 from browser.pages import Visitor
 from gongshi.db.embedded import EmbeddedPostgres
 from support.demo import Demo
 
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
+)
 OUTPUT = Path(__file__).parent / "output"
-SWITCHES = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+BUILT = Path(__file__).parents[2] / "src" / "gongshi" / "web_dist" / "index.html"
+SWITCHES = [
+    "--no-sandbox",
+    # WebGL on the processor: the map is drawn without a graphics card.
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 # A machine that builds and tests at once is slow; promised deadlines are asserted where they are promised.
 expect.set_options(timeout=20_000)
 DESKTOP = (1440, 900)
@@ -21,13 +44,18 @@ PHONE = (390, 844)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.browser)
+    """The story comes first: it begins on a city where nothing has happened yet."""
+    places = [place for place, item in enumerate(items) if Path(__file__).parent in item.path.parents]
+    ours = sorted((items[place] for place in places), key=lambda item: item.path.name != "test_story.py")
+    for place, item in zip(places, ours, strict=True):
+        item.add_marker(pytest.mark.browser)
+        items[place] = item
 
 
 @pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    if not BUILT.exists():
+        pytest.fail("The web app is not built; type: make web", pytrace=False)
     running = Demo(tmp_path_factory.mktemp("demo"))
     try:
         running.start()
@@ -45,11 +73,38 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="package")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
-    if not CHROMIUM.exists():
+    if not CHROMIUM:
         pytest.fail("Chromium is missing: sudo apt-get install --yes chromium", pytrace=False)
-    browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=SWITCHES)
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
     yield browser
     browser.close()
+
+
+OpenContext = Callable[[str | None, bool], BrowserContext]
+
+
+@pytest.fixture(scope="package")
+def contexts(demo: Demo, chromium: Browser) -> Iterator[OpenContext]:
+    """`contexts("wenlv", phone)`: one login per role and screen, made once and kept for all tests."""
+    kept: dict[tuple[str | None, bool], BrowserContext] = {}
+
+    def context(who: str | None, phone: bool) -> BrowserContext:
+        if (who, phone) not in kept:
+            width, height = PHONE if phone else DESKTOP
+            made = chromium.new_context(
+                viewport={"width": width, "height": height}, has_touch=phone, locale="zh-CN", base_url=demo.url
+            )
+            made.set_default_timeout(20_000)
+            if who is not None:
+                account = {"username": who, "password": demo.account(who)["password"]}
+                assert made.request.post("/api/v1/login", data=account).ok
+                made.add_init_script("localStorage.setItem('gongshi.signedIn', '1')")
+            kept[who, phone] = made
+        return kept[who, phone]
+
+    yield context
+    for made in kept.values():
+        made.close()
 
 
 class Watch:
