@@ -18,12 +18,13 @@ from support.demo import Demo
 pytestmark = pytest.mark.timeout(240)
 CHINA = timezone(timedelta(hours=8))
 TOURISM = "34150000552008000001"
+POLICE = "34150000002001000002"
 PURPOSE, BASIS = "防汛抗旱值守", "《中华人民共和国突发事件应对法》"
 
 
-def cameras(demo: Demo) -> list[dict[str, str]]:
-    """The cameras of the tourism bureau's platform, in the platform's order."""
-    return [camera for camera in demo.ready["cameras"] if camera["peer"] == TOURISM]
+def cameras(demo: Demo, platform: str = TOURISM) -> list[dict[str, str]]:
+    """The cameras of one platform, in the platform's order."""
+    return [camera for camera in demo.ready["cameras"] if camera["peer"] == platform]
 
 
 def test_1_the_agency_files_with_a_dry_run_and_the_office_accepts(visit: Visit, demo: Demo, tmp_path: Path) -> None:
@@ -132,7 +133,7 @@ def test_4_the_granted_camera_moves_under_a_watermark_and_the_other_stays_shut(v
     visitor.open(f"/cameras/{refused['code']}/live")
     expect(visitor.get("reason-duty")).to_have_count(0)
     answer = visitor.page.evaluate(
-        """code => fetch(`/api/v1/cameras/${code}/sessions`, { method: 'POST', body: '{"action":"live","reason":"x"}',
+        """code => fetch(`/api/v1/cameras/${code}/sessions`, { method: 'POST', body: '{"action":"live","reason":"防汛值守"}',
             headers: { 'Content-Type': 'application/json', 'X-Requested-With': 'gongshi' } }).then(r => r.status)""",
         refused["code"],
     )
@@ -151,10 +152,10 @@ def test_4b_tampering_with_the_watermark_stops_the_picture(visit: Visit, demo: D
 
 
 def test_4c_a_codec_that_the_browser_lacks_is_said_in_words(visit: Visit, demo: Demo) -> None:
-    """The eighth channel sends H.265, which this browser does not decode."""
+    """The eighth channel of the police platform sends H.265, which this browser does not decode."""
     visitor = visit("jingcha")
     live = Live(visitor)
-    live.start(cameras(demo)[7]["code"])
+    live.start(cameras(demo, POLICE)[7]["code"])
     expect(live.player).to_have_attribute("data-state", "error", timeout=20_000)
     expect(live.ending).to_contain_text("H.265")
     expect(live.player).to_contain_text("H.264")

@@ -68,6 +68,7 @@ const prefixes = new Set()
 const areas = new Set([...known.keys()].map((key) => key.split(".")[0]))
 for (const path of files(join(root, "src"), /\.(ts|vue)$/)) {
   const name = relative(root, path)
+  if (name.endsWith("schema.d.ts")) continue
   const text = readFileSync(path, "utf8")
   if (!/\.test\.ts$/.test(path)) {
     text.split("\n").forEach((line, index) => {

@@ -1,25 +1,12 @@
-import type {
-  Camera,
-  CameraChange,
-  CameraDetail,
-  CameraViewer,
-  MapAnswer,
-  Organisation,
-  Page,
-  Region,
-} from "@/core/api/types"
+import type { Camera, CameraChange, CameraDetail, CameraViewer, MapAnswer, Organisation, Page, Region } from "@/core/api/types"
 import type { Box } from "@/core/map/geometry"
-import { http } from "@/core/request/http"
+import { api, unwrap } from "@/core/request/http"
+import type { operations } from "@/core/api/schema"
+
+type ListQuery = NonNullable<operations["cameras_api_v1_cameras_get"]["parameters"]["query"]>
 
 /** What a list or map of cameras is narrowed by; the same words stand in the page's address. */
-export interface CameraFilter {
-  q?: string
-  region?: string
-  organisation?: string
-  status?: string
-  sharing_class?: string
-  sight?: string
-}
+export type CameraFilter = Pick<ListQuery, "q" | "region" | "organisation" | "status" | "sharing_class" | "sight">
 
 export const FILTER_KEYS = ["q", "region", "organisation", "status", "sharing_class", "sight"] as const
 
@@ -29,30 +16,34 @@ export function listCameras(
   signal?: AbortSignal,
   limit = 50,
 ): Promise<Page<Camera>> {
-  return http.get("/cameras", { ...filter, cursor, limit }, signal)
+  return unwrap(api.GET("/api/v1/cameras", { params: { query: { ...filter, cursor, limit } }, signal }))
 }
 
 export function cameraMap(filter: CameraFilter, box: Box, zoom: number, signal?: AbortSignal): Promise<MapAnswer> {
-  return http.get("/cameras/map", { ...filter, bbox: boxText(box), zoom: Math.round(zoom * 10) / 10 }, signal)
+  const query = { ...filter, bbox: boxText(box), zoom: Math.round(zoom * 10) / 10 }
+  return unwrap(api.GET("/api/v1/cameras/map", { params: { query }, signal })) as Promise<MapAnswer>
 }
 
 export function boxText(box: Box): string {
   return box.map((value) => value.toFixed(6)).join(",")
 }
 
-export const getCamera = (code: string, signal?: AbortSignal): Promise<CameraDetail> =>
-  http.get(`/cameras/${code}`, undefined, signal)
-
-export const cameraHistory = (code: string, cursor?: string): Promise<Page<CameraChange>> =>
-  http.get(`/cameras/${code}/history`, { cursor })
-
-export const cameraViewers = (code: string): Promise<Page<CameraViewer>> => http.get(`/cameras/${code}/access`)
-
-function items<T>(answer: Page<T> | T[]): T[] {
-  return Array.isArray(answer) ? answer : answer.items
+export function getCamera(code: string, signal?: AbortSignal): Promise<CameraDetail> {
+  return unwrap(api.GET("/api/v1/cameras/{code}", { params: { path: { code } }, signal })) as Promise<CameraDetail>
 }
 
-export const listRegions = async (): Promise<Region[]> => items(await http.get<Page<Region> | Region[]>("/regions"))
+export function cameraHistory(code: string, cursor?: string): Promise<Page<CameraChange>> {
+  return unwrap(api.GET("/api/v1/cameras/{code}/history", { params: { path: { code }, query: { cursor } } }))
+}
 
-export const listOrganisations = async (): Promise<Organisation[]> =>
-  items(await http.get<Page<Organisation> | Organisation[]>("/organisations", { limit: 500 }))
+export async function cameraViewers(code: string): Promise<CameraViewer[]> {
+  return (await unwrap(api.GET("/api/v1/cameras/{code}/access", { params: { path: { code } } }))).items
+}
+
+export async function listRegions(): Promise<Region[]> {
+  return (await unwrap(api.GET("/api/v1/regions"))).items
+}
+
+export async function listOrganisations(): Promise<Organisation[]> {
+  return (await unwrap(api.GET("/api/v1/organisations"))).items
+}

@@ -1,27 +1,27 @@
-import type { Camera, MapAnswer } from "@/core/api/types"
+import type { CameraLike, MapAnswer } from "@/core/api/types"
 import { i18n } from "@/core/i18n"
 import { word } from "@/core/i18n/format"
 import { byPoint, fanOut, type Place } from "@/core/map/geometry"
 import type { MapMarker } from "@/core/map/types"
 
-export function placeOf(camera: Camera): Place | null {
+export function placeOf(camera: CameraLike): Place | null {
   return camera.longitude === null || camera.latitude === null ? null : [camera.longitude, camera.latitude]
 }
 
 /** Filled: I may watch. Ring: I may ask. Square: I could, but it is offline. */
-export function cameraTone(camera: Camera): NonNullable<MapMarker["tone"]> {
+export function cameraTone(camera: CameraLike): NonNullable<MapMarker["tone"]> {
   if (camera.access?.live) return camera.online === false ? "bad" : "mine"
   return camera.sharing_class === "none" ? "closed" : "open"
 }
 
-export function cameraLabel(camera: Camera): string {
+export function cameraLabel(camera: CameraLike): string {
   const { t } = i18n.global
   const parts = [camera.name, camera.organisation.name, t(`cameras.tone.${cameraTone(camera)}`)]
   if (camera.sensitive) parts.push(t("cameras.sensitive"))
   return parts.join(", ")
 }
 
-function one(camera: Camera, chosen: ReadonlySet<string>): MapMarker {
+function one(camera: CameraLike, chosen: ReadonlySet<string>): MapMarker {
   return {
     id: camera.code,
     place: placeOf(camera) as Place,
@@ -32,8 +32,10 @@ function one(camera: Camera, chosen: ReadonlySet<string>): MapMarker {
   }
 }
 
+type Shown = Pick<MapAnswer, "clusters"> & { cameras: readonly CameraLike[] }
+
 /** Clusters, single cameras, and stacks of cameras on one point; `open` names the stack that is fanned out. */
-export function toMarkers(answer: MapAnswer, chosen: ReadonlySet<string>, open: string | null): MapMarker[] {
+export function toMarkers(answer: Shown, chosen: ReadonlySet<string>, open: string | null): MapMarker[] {
   const { t } = i18n.global
   const markers: MapMarker[] = answer.clusters.map((cluster) => ({
     id: `cluster:${cluster.bbox.join()}`,
@@ -44,7 +46,7 @@ export function toMarkers(answer: MapAnswer, chosen: ReadonlySet<string>, open: 
   }))
   for (const { place, items } of byPoint(answer.cameras, placeOf)) {
     const id = `stack:${place.join()}`
-    if (items.length === 1) markers.push(one(items[0] as Camera, chosen))
+    if (items.length === 1) markers.push(one(items[0] as CameraLike, chosen))
     else if (open === id) {
       const offsets = fanOut(items.length)
       items.forEach((camera, index) => {
@@ -66,7 +68,7 @@ export function toMarkers(answer: MapAnswer, chosen: ReadonlySet<string>, open: 
 }
 
 /** What I have on this camera, in a few words. */
-export function accessWords(camera: Camera): string {
+export function accessWords(camera: CameraLike): string {
   const { t } = i18n.global
   if (camera.access?.live) return t(camera.access.see === "duty" ? "cameras.access.live_duty" : "cameras.access.live_grant")
   return word("sharing_class", camera.sharing_class)

@@ -1,4 +1,4 @@
-import type { OpenedSession, SessionState } from "@/core/api/types"
+import type { MediaUrls, OpenedSession, SessionState } from "@/core/api/types"
 
 /** How far a picture is. `ended` is an honest end with a reason; `error` is something to repair. */
 export type Phase = "idle" | "inviting" | "connecting" | "waiting-key" | "playing" | "reconnecting" | "ended" | "error"
@@ -6,6 +6,8 @@ export type Phase = "idle" | "inviting" | "connecting" | "waiting-key" | "playin
 /** What the player needs from the API; the page hands it in. */
 export interface PlayerPorts {
   open: () => Promise<OpenedSession>
+  /** New addresses for a session that goes on after its connection broke; a used address opens nothing again. */
+  fresh: (id: string) => Promise<MediaUrls>
   status: (id: string) => Promise<SessionState>
   close: (id: string) => void
 }

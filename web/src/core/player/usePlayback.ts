@@ -76,8 +76,7 @@ export function usePlayback(video: Ref<HTMLVideoElement | null>, ports: () => Pl
       return
     }
     session.value = opened
-    steps.value = opened.stream?.steps ?? []
-    if (opened.stream?.codec) codec.value = codecName(opened.stream.codec)
+    steps.value = opened.stream.steps
     rungs = await ladder(opened.urls)
     if (mine !== run) return
     if (rungs.length === 0) finish("error", failure("no_way"))
@@ -107,6 +106,21 @@ export function usePlayback(video: Ref<HTMLVideoElement | null>, ports: () => Pl
     }, FIRST_FRAME_SECONDS * 1000)
   }
 
+  /** A used address opens nothing again: every further try takes new ones, by the same or the next way. */
+  async function again(mine: number): Promise<void> {
+    const current = session.value
+    if (current === null) return
+    try {
+      rungs = await ladder(await ports().fresh(current.id))
+    } catch {
+      if (mine === run) void recover(mine, { kind: "closed", detail: "no address" })
+      return
+    }
+    if (mine !== run) return
+    rung = Math.min(rung, rungs.length - 1)
+    connect(mine)
+  }
+
   /** Asks the server what became of the session; true when it is over and the page now says so. */
   async function ended(mine: number, tries: number): Promise<boolean> {
     const current = session.value
@@ -116,7 +130,7 @@ export function usePlayback(video: Ref<HTMLVideoElement | null>, ports: () => Pl
         const state = await ports().status(current.id)
         if (mine !== run) return true
         if (state.state === "ended" || state.state === "failed") {
-          finish("ended", endedBy(state.end_code, state.end_reason, state.ended_at ?? null))
+          finish("ended", endedBy(state.end_code, state.end_reason, state.ended_at))
           return true
         }
       } catch (error) {
@@ -144,7 +158,7 @@ export function usePlayback(video: Ref<HTMLVideoElement | null>, ports: () => Pl
     if (await ended(mine, failed.kind === "closed" ? REASON_TRIES : 1)) return
     if (!everPlayed && rung + 1 < rungs.length) {
       rung += 1
-      connect(mine)
+      await again(mine)
       return
     }
     reconnects += 1
@@ -153,7 +167,7 @@ export function usePlayback(video: Ref<HTMLVideoElement | null>, ports: () => Pl
       return
     }
     await pause(1000)
-    if (mine === run) connect(mine)
+    if (mine === run) await again(mine)
   }
 
   function onPlaying(): void {

@@ -1,27 +1,12 @@
 import createClient from "openapi-fetch"
+import type { paths } from "@/core/api/schema"
 import { currentLanguage } from "@/core/i18n"
 import { ApiProblem, type ProblemBody } from "./problem"
 
-/** What a call may carry. `query` leaves out undefined, null and empty values. */
-export interface CallOptions {
-  query?: Record<string, QueryValue>
-  body?: unknown
-  headers?: Record<string, string>
-  signal?: AbortSignal
-}
+/** For the few calls that are no JSON: uploads, downloads, events. */
+export const API = "/api/v1"
 
 type QueryValue = string | number | boolean | null | undefined | readonly (string | number)[]
-type Method = "GET" | "POST" | "PATCH" | "PUT" | "DELETE"
-
-interface Answer {
-  data?: unknown
-  error?: unknown
-  response: Response
-}
-
-type AnyClient = Record<Method, (path: string, init: object) => Promise<Answer>>
-
-export const API = "/api/v1"
 
 let onUnauthenticated: ((problem: ApiProblem) => void) | null = null
 let onMustChange: (() => void) | null = null
@@ -40,19 +25,28 @@ export function commonHeaders(): Record<string, string> {
   return { "Accept-Language": currentLanguage(), "X-Requested-With": "gongshi" }
 }
 
-const client = createClient({
+/** Leaves out what is not set, so that an empty filter is no filter. */
+function serialise(query: object): string {
+  const parts = new URLSearchParams()
+  for (const [key, value] of Object.entries(query) as [string, QueryValue][]) {
+    if (value === undefined || value === null || value === "") continue
+    if (typeof value === "object") for (const item of value) parts.append(key, String(item))
+    else parts.set(key, String(value))
+  }
+  return parts.toString()
+}
+
+/** The API as it describes itself: paths, parameters and answers are checked by the compiler. */
+export const api = createClient<paths>({
   baseUrl: globalThis.location.origin,
   credentials: "same-origin",
-  querySerializer: (query) => {
-    const parts = new URLSearchParams()
-    for (const [key, value] of Object.entries(query as Record<string, QueryValue>)) {
-      if (value === undefined || value === null || value === "") continue
-      if (Array.isArray(value)) for (const item of value as (string | number)[]) parts.append(key, String(item))
-      else parts.set(key, String(value as string | number | boolean))
-    }
-    return parts.toString()
+  querySerializer: serialise,
+})
+api.use({
+  onRequest({ request }) {
+    for (const [name, value] of Object.entries(commonHeaders())) request.headers.set(name, value)
   },
-}) as unknown as AnyClient
+})
 
 /** Every refusal becomes an `ApiProblem`; no network is status 0. */
 export function toProblem(status: number, error: unknown, response: Response | null): ApiProblem {
@@ -64,29 +58,21 @@ export function toProblem(status: number, error: unknown, response: Response | n
   return problem
 }
 
-export async function call<T>(method: Method, path: string, options: CallOptions = {}): Promise<T> {
-  let answer: Answer
+interface Answer<T> {
+  data?: T
+  error?: unknown
+  response: Response
+}
+
+/** The data of an answer, or the problem that stands in its way. */
+export async function unwrap<T>(call: Promise<Answer<T>>): Promise<T> {
+  let answer: Answer<T>
   try {
-    answer = await client[method](API + path, {
-      params: { query: options.query ?? {} },
-      headers: { ...commonHeaders(), ...options.headers },
-      ...(options.body === undefined ? {} : { body: options.body }),
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    })
+    answer = await call
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error
     throw new ApiProblem(0, { code: "offline" })
   }
   if (!answer.response.ok) throw toProblem(answer.response.status, answer.error, answer.response)
   return answer.data as T
-}
-
-export const http = {
-  get: <T>(path: string, query?: CallOptions["query"], signal?: AbortSignal) =>
-    call<T>("GET", path, { ...(query ? { query } : {}), ...(signal ? { signal } : {}) }),
-  post: <T>(path: string, body?: unknown, headers?: Record<string, string>) =>
-    call<T>("POST", path, { body: body ?? {}, ...(headers ? { headers } : {}) }),
-  patch: <T>(path: string, body: unknown, headers?: Record<string, string>) =>
-    call<T>("PATCH", path, { body, ...(headers ? { headers } : {}) }),
-  delete: <T>(path: string) => call<T>("DELETE", path),
 }

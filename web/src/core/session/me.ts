@@ -3,7 +3,7 @@ import { computed, ref } from "vue"
 import type { Me } from "@/core/api/types"
 import { closeEvents, openEvents } from "@/core/events/stream"
 import { nameOf } from "@/core/i18n/format"
-import { http } from "@/core/request/http"
+import { api, unwrap } from "@/core/request/http"
 import { ApiProblem } from "@/core/request/problem"
 import { queryClient } from "@/core/request/query"
 
@@ -35,7 +35,7 @@ export const useMe = defineStore("me", () => {
       return
     }
     try {
-      me.value = await http.get<Me>("/me")
+      me.value = await unwrap(api.GET("/api/v1/me"))
       if (!me.value.must_change) openEvents()
     } catch (error) {
       if (!(error instanceof ApiProblem) || error.status !== 401) throw error
@@ -46,7 +46,7 @@ export const useMe = defineStore("me", () => {
   }
 
   async function login(username: string, password: string): Promise<void> {
-    await http.post("/login", { username, password })
+    await unwrap(api.POST("/api/v1/login", { body: { username, password } }))
     localStorage.setItem(STORED, "1")
     queryClient.clear()
     await load()
@@ -60,12 +60,12 @@ export const useMe = defineStore("me", () => {
   }
 
   async function logout(): Promise<void> {
-    await http.post("/logout").catch(() => undefined)
+    await unwrap(api.POST("/api/v1/logout")).catch(() => undefined)
     forget()
   }
 
   async function changePassword(old: string, next: string): Promise<void> {
-    await http.post("/me/password", { old, new: next })
+    await unwrap(api.POST("/api/v1/me/password", { body: { old, new: next } }))
     await load()
   }
 

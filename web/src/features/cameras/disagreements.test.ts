@@ -1,22 +1,7 @@
 import { describe, expect, it } from "vitest"
-import type { CameraDetail } from "@/core/api/types"
 import { disagreements } from "./disagreements"
 
-const camera: CameraDetail = {
-  code: "34150200001320000001",
-  name: "A",
-  organisation: { id: 1, name: "X" },
-  region_code: "341502",
-  region_name: "Y",
-  place: null,
-  longitude: 116.5,
-  latitude: 31.7,
-  status: 1,
-  point_class: 2,
-  place_class: null,
-  sensitive: false,
-  sharing_class: "conditional",
-}
+const camera = { name: "A", longitude: 116.5, latitude: 31.7, status: 1 }
 
 describe("disagreements", () => {
   it("is silent when both agree", () => {

@@ -2,6 +2,8 @@ import type { CameraDetail, Section } from "@/core/api/types"
 import { i18n } from "@/core/i18n"
 import { metres, type Place } from "@/core/map/geometry"
 
+type Declared = Pick<CameraDetail, "name" | "longitude" | "latitude" | "status"> & Partial<Pick<CameraDetail, "sections">>
+
 /** Two positions of one camera closer than this are the same place, measured twice. */
 const SAME_PLACE_METRES = 50
 
@@ -16,7 +18,7 @@ function place(section: Section): Place | null {
 }
 
 /** Every disagreement between what was declared and what is seen, in words (ui.md page 3). */
-export function disagreements(camera: CameraDetail): string[] {
+export function disagreements(camera: Declared): string[] {
   const { t } = i18n.global
   const told = camera.sections?.["disagreements"]
   const said: string[] = Array.isArray(told) ? told.map(String) : []
@@ -32,6 +34,6 @@ export function disagreements(camera: CameraDetail): string[] {
   }
   const status = text(seen, "status").toLowerCase()
   if (camera.status === 1 && status === "off") said.push(t("camera.differs.off"))
-  if (camera.status !== 1 && camera.status !== undefined && status === "on") said.push(t("camera.differs.on"))
+  if (camera.status !== 1 && camera.status !== null && status === "on") said.push(t("camera.differs.on"))
   return said
 }

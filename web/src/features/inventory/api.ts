@@ -1,29 +1,34 @@
-import type { Camera, Filing, FilingRow, FindingPage, FormField, Page } from "@/core/api/types"
-import { http } from "@/core/request/http"
+import type { Filing, FilingRow, FindingPage, FormField, Page, Reconciliation } from "@/core/api/types"
+import type { operations } from "@/core/api/schema"
+import { api, unwrap } from "@/core/request/http"
 import { upload } from "@/core/request/upload"
 
-const at = (id: number): string => `/inventory/filings/${String(id)}`
+const path = (id: number): { path: { filing_id: number } } => ({ path: { filing_id: id } })
+const as = (answer: Promise<unknown>): Promise<Filing> => answer as Promise<Filing>
 
-export interface Reconciliation {
-  declared_unseen: Camera[]
-  seen_undeclared: {
-    peer: { id: number; name: string } | string | null
-    code: string
-    name: string
-    longitude: number | null
-    latitude: number | null
-    status: string
-  }[]
-  matched: number
+type RowQuery = NonNullable<operations["rows_api_v1_inventory_filings__filing_id__rows_get"]["parameters"]["query"]>
+type FindingQuery = NonNullable<
+  operations["findings_api_v1_inventory_filings__filing_id__findings_get"]["parameters"]["query"]
+>
+
+export function listFilings(state: string, cursor?: string): Promise<Page<Filing>> {
+  const query = { state, cursor, limit: 50 }
+  return unwrap(api.GET("/api/v1/inventory/filings", { params: { query } })) as Promise<Page<Filing>>
 }
 
-export const listFilings = (filter: Record<string, string>, cursor?: string): Promise<Page<Filing>> =>
-  http.get("/inventory/filings", { ...filter, cursor, limit: 50 })
-export const getFiling = (id: number): Promise<Filing> => http.get(at(id))
-export const listRows = (id: number, query: Record<string, string | number>, cursor?: string): Promise<Page<FilingRow>> =>
-  http.get(`${at(id)}/rows`, { limit: 500, ...query, cursor })
-export const listFindings = (id: number, query: Record<string, string>, cursor?: string): Promise<FindingPage> =>
-  http.get(`${at(id)}/findings`, { limit: 200, ...query, cursor })
+export function getFiling(id: number): Promise<Filing> {
+  return as(unwrap(api.GET("/api/v1/inventory/filings/{filing_id}", { params: path(id) })))
+}
+
+export function listRows(id: number, query: RowQuery, cursor?: string): Promise<Page<FilingRow>> {
+  const params = { ...path(id), query: { limit: 500, ...query, cursor } }
+  return unwrap(api.GET("/api/v1/inventory/filings/{filing_id}/rows", { params }))
+}
+
+export function listFindings(id: number, query: FindingQuery, cursor?: string): Promise<FindingPage> {
+  const params = { ...path(id), query: { limit: 200, ...query, cursor } }
+  return unwrap(api.GET("/api/v1/inventory/filings/{filing_id}/findings", { params })) as Promise<FindingPage>
+}
 
 /** The form as data: its columns by sheet, in their order, and its rules by id. */
 export interface FormDescription {
@@ -32,35 +37,50 @@ export interface FormDescription {
 }
 
 export async function describeForm(): Promise<FormDescription> {
-  const { tables, rules } = await http.get<{
-    tables: { sheet: string; fields: FormField[] }[]
-    rules: { id: string; title: string }[]
-  }>("/inventory/fields")
+  const { tables, rules } = await unwrap(api.GET("/api/v1/inventory/fields"))
   return {
     columns: Object.fromEntries(tables.map(({ sheet, fields }) => [sheet, fields])),
     rules: Object.fromEntries(rules.map(({ id, title }) => [id, title])),
   }
 }
 
+/** Always a dry run: nothing is filed by uploading. */
 export function uploadForm(
   file: File,
-  organisation: string,
   options: { onProgress: (share: number) => void; signal: AbortSignal },
 ): Promise<Filing> {
   const form = new FormData()
   form.set("file", file)
-  if (organisation !== "") form.set("organisation", organisation)
   form.set("dry_run", "true")
   return upload("/inventory/filings", form, options)
 }
 
-export const zeroReport = (organisation: string, statement: string): Promise<Filing> =>
-  http.post("/inventory/filings/zero", { ...(organisation === "" ? {} : { organisation }), statement })
-export const keepFiling = (id: number): Promise<Filing> => http.post(`${at(id)}/keep`)
-export const submitFiling = (id: number, validRowsOnly: boolean): Promise<Filing> =>
-  http.post(`${at(id)}/submit`, { valid_rows_only: validRowsOnly })
-export const cancelFiling = (id: number): Promise<Filing> => http.post(`${at(id)}/cancel`)
-export const acceptFiling = (id: number, comment: string): Promise<Filing> => http.post(`${at(id)}/accept`, { comment })
-export const sendBackFiling = (id: number, reason: string): Promise<Filing> => http.post(`${at(id)}/send-back`, { reason })
-export const reconcile = (organisation: string): Promise<Reconciliation> =>
-  http.get("/inventory/reconciliation", { organisation })
+export function zeroReport(statement: string): Promise<Filing> {
+  return as(unwrap(api.POST("/api/v1/inventory/filings/zero", { body: { statement } })))
+}
+
+export function keepFiling(id: number): Promise<Filing> {
+  return as(unwrap(api.POST("/api/v1/inventory/filings/{filing_id}/keep", { params: path(id) })))
+}
+
+export function submitFiling(id: number, validRowsOnly: boolean): Promise<Filing> {
+  const body = { valid_rows_only: validRowsOnly }
+  return as(unwrap(api.POST("/api/v1/inventory/filings/{filing_id}/submit", { params: path(id), body })))
+}
+
+export function cancelFiling(id: number): Promise<Filing> {
+  return as(unwrap(api.POST("/api/v1/inventory/filings/{filing_id}/cancel", { params: path(id) })))
+}
+
+export function acceptFiling(id: number, comment: string): Promise<Filing> {
+  return as(unwrap(api.POST("/api/v1/inventory/filings/{filing_id}/accept", { params: path(id), body: { comment } })))
+}
+
+export function sendBackFiling(id: number, reason: string): Promise<Filing> {
+  return as(unwrap(api.POST("/api/v1/inventory/filings/{filing_id}/send-back", { params: path(id), body: { reason } })))
+}
+
+export function reconcile(organisation: string): Promise<Reconciliation> {
+  const query = { organisation }
+  return unwrap(api.GET("/api/v1/inventory/reconciliation", { params: { query } })) as Promise<Reconciliation>
+}

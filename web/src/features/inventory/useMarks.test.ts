@@ -3,7 +3,7 @@ import type { Finding, Severity } from "@/core/api/types"
 import { cellMarks, toMarks } from "./useMarks"
 
 function finding(row: number | null, column: string | null, severity: Severity): Finding {
-  return { id: 1, sheet: "camera", tab: null, row, column, column_label: null, rule: "C", clause: "G", severity, value: null, message: "", remedy: "" }
+  return { id: 1, sheet: "camera", tab: null, row, column, column_label: null, rule: "C", clause: "G", severity, value: null, message: "", remedy: "", waived: false, waiver_reason: null }
 }
 
 describe("toMarks", () => {

@@ -23,7 +23,7 @@ export function toMarks(findings: readonly Finding[]): Map<string, Severity> {
   return marks
 }
 
-export function useFindings(id: Ref<number>, severity: Ref<string>, rule: Ref<string>) {
+export function useFindings(id: Ref<number>, severity: Ref<Severity | "">, rule: Ref<string>) {
   return usePages(
     computed(() => ["filing", id.value, "findings", severity.value, rule.value]),
     (cursor) => listFindings(id.value, { severity: severity.value, rule: rule.value }, cursor),
@@ -34,7 +34,7 @@ export function useFindings(id: Ref<number>, severity: Ref<string>, rule: Ref<st
 export function useMarks(id: Ref<number>): Ref<Marks> {
   const all = usePages(
     computed(() => ["filing", id.value, "marks"]),
-    (cursor) => listFindings(id.value, { limit: "500" }, cursor),
+    (cursor) => listFindings(id.value, { limit: 500 }, cursor),
   )
   return computed(() => toMarks(all.items.value))
 }

@@ -5,19 +5,21 @@ import { listRows } from "./api"
 /** No form row lies further than this many pages away from the top of what is loaded. */
 const MOST_PAGES = 200
 
+export type SheetName = "platform" | "camera"
+
 /** Where a finding points in the file. */
 export interface CellPlace {
-  sheet: string
+  sheet: SheetName
   tab: string | null
   row: number
   column: string | null
 }
 
 /** The rows of one sheet, loaded as they are needed, and the way to a certain row. */
-export function useRows(id: Ref<number>, sheet: Ref<string>, onlyBad: Ref<boolean>) {
+export function useRows(id: Ref<number>, sheet: Ref<SheetName>, onlyBad: Ref<boolean>) {
   const rows = usePages(
     computed(() => ["filing", id.value, "rows", sheet.value, onlyBad.value]),
-    (cursor) => listRows(id.value, { sheet: sheet.value, ...(onlyBad.value ? { verdict: "error" } : {}) }, cursor),
+    (cursor) => listRows(id.value, { sheet: sheet.value, ...(onlyBad.value ? { verdict: "error" as const } : {}) }, cursor),
   )
   const seeking = ref(false)
 

@@ -1,4 +1,6 @@
 import type { Overview } from "@/core/api/types"
-import { http } from "@/core/request/http"
+import { api, unwrap } from "@/core/request/http"
 
-export const getOverview = (signal?: AbortSignal): Promise<Overview> => http.get("/statistics/overview", undefined, signal)
+export function getOverview(signal?: AbortSignal): Promise<Overview> {
+  return unwrap(api.GET("/api/v1/statistics/overview", { signal }))
+}

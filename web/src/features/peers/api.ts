@@ -1,16 +1,25 @@
-import type { Channel, Page, Peer } from "@/core/api/types"
-import { http } from "@/core/request/http"
+import type { Channel, NewPeer, Page, Peer } from "@/core/api/types"
+import { api, unwrap } from "@/core/request/http"
 
-export interface NewPeer {
-  code: string
-  name: string
-  organisation: string
-  media_transport: string
+const path = (id: number): { path: { peer_id: number } } => ({ path: { peer_id: id } })
+
+export function listPeers(cursor?: string): Promise<Page<Peer>> {
+  return unwrap(api.GET("/api/v1/peers", { params: { query: { cursor, limit: 100 } } }))
 }
 
-export const listPeers = (cursor?: string): Promise<Page<Peer>> => http.get("/peers", { cursor, limit: 100 })
-export const getPeer = (id: number): Promise<Peer> => http.get(`/peers/${String(id)}`)
-export const listChannels = (id: number, cursor?: string): Promise<Page<Channel>> =>
-  http.get(`/peers/${String(id)}/channels`, { cursor, limit: 100 })
-export const createPeer = (body: NewPeer): Promise<Peer> => http.post("/peers", body)
-export const queryCatalogue = (id: number): Promise<unknown> => http.post(`/peers/${String(id)}/catalogue`)
+export function getPeer(id: number): Promise<Peer> {
+  return unwrap(api.GET("/api/v1/peers/{peer_id}", { params: path(id) }))
+}
+
+export function listChannels(id: number, cursor?: string): Promise<Page<Channel>> {
+  return unwrap(api.GET("/api/v1/peers/{peer_id}/channels", { params: { ...path(id), query: { cursor, limit: 100 } } }))
+}
+
+/** The password of a new peer; it is told once. */
+export async function createPeer(body: NewPeer): Promise<string> {
+  return (await unwrap(api.POST("/api/v1/peers", { body }))).password
+}
+
+export function queryCatalogue(id: number): Promise<unknown> {
+  return unwrap(api.POST("/api/v1/peers/{peer_id}/catalogue", { params: path(id) }))
+}

@@ -1,50 +1,62 @@
-import type { Grant, Page, ShareRequest, Vocabulary } from "@/core/api/types"
-import { call, http } from "@/core/request/http"
+import type { DecisionBody, Grant, GrantItem, Page, RequestBody, RequestItem, ShareRequest, Vocabulary } from "@/core/api/types"
+import type { operations } from "@/core/api/schema"
+import { api, unwrap } from "@/core/request/http"
 
-/** What a request asks for, as the form sends it. */
-export interface RequestBody {
-  title?: string
-  cameras: string[]
-  actions: string[]
-  purpose: string
-  legal_basis: string
-  valid_from: string
-  valid_to: string
-  hours: { days: number[]; from: string; to: string } | null
-  playback_hours: number | null
-  concurrency: number
-  delivery: string[]
+const path = (id: number): { path: { id: number } } => ({ path: { id } })
+const asRequest = (answer: Promise<unknown>): Promise<ShareRequest> => answer as Promise<ShareRequest>
+const asGrant = (answer: Promise<unknown>): Promise<Grant> => answer as Promise<Grant>
+
+export type RequestFilter = Pick<
+  NonNullable<operations["list_requests_api_v1_share_requests_get"]["parameters"]["query"]>,
+  "state" | "mine" | "todo"
+>
+export type GrantFilter = Pick<
+  NonNullable<operations["list_grants_api_v1_grants_get"]["parameters"]["query"]>,
+  "state" | "organisation" | "camera"
+>
+
+export function listRequests(filter: RequestFilter, cursor?: string): Promise<Page<RequestItem>> {
+  return unwrap(api.GET("/api/v1/share-requests", { params: { query: { ...filter, cursor, limit: 50 } } }))
 }
 
-export interface ItemDecision {
-  camera: string
-  outcome: "approved" | "refused" | "narrowed"
-  reason?: string
-  narrow?: Record<string, unknown>
+export function getRequest(id: number): Promise<ShareRequest> {
+  return asRequest(unwrap(api.GET("/api/v1/share-requests/{id}", { params: path(id) })))
 }
 
-export interface DecisionBody {
-  stage: "consult" | "approve"
-  outcome?: string
-  items: ItemDecision[]
-  comment: string
+export function createRequest(body: RequestBody, key: string): Promise<ShareRequest> {
+  const params = { header: { "Idempotency-Key": key } }
+  return asRequest(unwrap(api.POST("/api/v1/share-requests", { params, body })))
 }
 
-const at = (id: number): string => `/share-requests/${String(id)}`
+export function changeRequest(id: number, body: RequestBody, version: number): Promise<ShareRequest> {
+  const params = { ...path(id), header: { "If-Match": `"${String(version)}"` } }
+  return asRequest(unwrap(api.PATCH("/api/v1/share-requests/{id}", { params, body })))
+}
 
-export const listRequests = (filter: Record<string, string>, cursor?: string): Promise<Page<ShareRequest>> =>
-  http.get("/share-requests", { ...filter, cursor, limit: 50 })
-export const getRequest = (id: number): Promise<ShareRequest> => http.get(at(id))
-export const createRequest = (body: RequestBody, key: string): Promise<ShareRequest> =>
-  http.post("/share-requests", body, { "Idempotency-Key": key })
-export const changeRequest = (id: number, body: RequestBody, version: number): Promise<ShareRequest> =>
-  call("PATCH", at(id), { body, headers: { "If-Match": `"${String(version)}"` } })
-export const submitRequest = (id: number): Promise<ShareRequest> => http.post(`${at(id)}/submit`)
-export const withdrawRequest = (id: number): Promise<ShareRequest> => http.post(`${at(id)}/withdraw`)
-export const decide = (id: number, body: DecisionBody): Promise<ShareRequest> => http.post(`${at(id)}/decisions`, body)
-export const listGrants = (filter: Record<string, string>, cursor?: string): Promise<Page<Grant>> =>
-  http.get("/grants", { ...filter, cursor, limit: 50 })
-export const getGrant = (id: number): Promise<Grant> => http.get(`/grants/${String(id)}`)
-export const revokeGrant = (id: number, reason: string): Promise<Grant> =>
-  http.post(`/grants/${String(id)}/revoke`, { reason })
-export const getVocabulary = (): Promise<Vocabulary> => http.get("/sharing/vocabulary")
+export function submitRequest(id: number): Promise<ShareRequest> {
+  return asRequest(unwrap(api.POST("/api/v1/share-requests/{id}/submit", { params: path(id) })))
+}
+
+export function withdrawRequest(id: number): Promise<ShareRequest> {
+  return asRequest(unwrap(api.POST("/api/v1/share-requests/{id}/withdraw", { params: path(id) })))
+}
+
+export function decide(id: number, body: DecisionBody): Promise<ShareRequest> {
+  return asRequest(unwrap(api.POST("/api/v1/share-requests/{id}/decisions", { params: path(id), body })))
+}
+
+export function listGrants(filter: GrantFilter, cursor?: string): Promise<Page<GrantItem>> {
+  return unwrap(api.GET("/api/v1/grants", { params: { query: { ...filter, cursor, limit: 50 } } }))
+}
+
+export function getGrant(id: number): Promise<Grant> {
+  return asGrant(unwrap(api.GET("/api/v1/grants/{id}", { params: path(id) })))
+}
+
+export function revokeGrant(id: number, reason: string): Promise<Grant> {
+  return asGrant(unwrap(api.POST("/api/v1/grants/{id}/revoke", { params: path(id), body: { reason } })))
+}
+
+export function getVocabulary(): Promise<Vocabulary> {
+  return unwrap(api.GET("/api/v1/sharing/vocabulary"))
+}

@@ -1,5 +1,4 @@
-import type { RequestCamera } from "@/core/api/types"
-import type { ItemDecision } from "./api"
+import type { ItemDecision, RequestCamera } from "@/core/api/types"
 
 /** What the decider set for one camera; an empty outcome is undecided. */
 export interface Choice {

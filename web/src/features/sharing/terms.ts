@@ -1,6 +1,5 @@
-import type { ShareRequest } from "@/core/api/types"
+import type { RequestBody, ShareRequest } from "@/core/api/types"
 import { beijing, formatDate } from "@/core/i18n/format"
-import type { RequestBody } from "./api"
 
 /** The form's fields; dates as `YYYY-MM-DD`, clocks as `HH:MM`, in Beijing time. */
 export interface TermsForm {

@@ -1,18 +1,18 @@
 import { ref, watch, type Ref } from "vue"
-import type { Camera } from "@/core/api/types"
+import type { CameraLike } from "@/core/api/types"
 import { getCamera } from "@/core/cameras/api"
 import { useUrlState } from "@/core/paging/useUrlState"
 import { failed } from "@/core/ui"
 
 /** The chosen cameras live in the address, so that lists, maps and links can all hand them over. */
 export function useChosenCameras(): {
-  cameras: Ref<Camera[]>
+  cameras: Ref<CameraLike[]>
   loading: Ref<boolean>
-  add: (cameras: Camera[]) => void
+  add: (cameras: CameraLike[]) => void
   remove: (code: string) => void
 } {
   const url = useUrlState()
-  const cameras = ref<Camera[]>([])
+  const cameras = ref<CameraLike[]>([])
   const loading = ref(false)
 
   function codes(): string[] {

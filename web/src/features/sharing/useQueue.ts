@@ -8,7 +8,7 @@ import { listRequests } from "./api"
 export function useQueue(id: Ref<number>, active: Ref<boolean>) {
   const { t } = useI18n()
   const router = useRouter()
-  const waiting = useObject(["requests", "queue"], () => listRequests({ todo: "true" }), { enabled: active })
+  const waiting = useObject(["requests", "queue"], () => listRequests({ todo: true }), { enabled: active })
   const ids = computed(() => (waiting.data.value?.items ?? []).map((request) => request.id))
   const index = computed(() => ids.value.indexOf(id.value))
 

@@ -1,21 +1,25 @@
-import type { Account, Page, Role } from "@/core/api/types"
-import { http } from "@/core/request/http"
+import type { Account, AccountChanges, NewAccount, Page, Role } from "@/core/api/types"
+import { api, unwrap } from "@/core/request/http"
 
-export interface NewAccount {
-  username: string
-  display_name: string
-  organisation: string
-  roles: string[]
+const path = (id: number): { path: { account_id: number } } => ({ path: { account_id: id } })
+
+export function listAccounts(q: string, cursor?: string): Promise<Page<Account>> {
+  return unwrap(api.GET("/api/v1/accounts", { params: { query: { q, cursor, limit: 50 } } }))
 }
 
-export const listAccounts = (filter: Record<string, string>, cursor?: string): Promise<Page<Account>> =>
-  http.get("/accounts", { ...filter, cursor, limit: 50 })
-export async function listRoles(): Promise<Role[]> {
-  const answer = await http.get<Page<Role> | Role[]>("/roles")
-  return Array.isArray(answer) ? answer : answer.items
+export function listRoles(): Promise<Role[]> {
+  return unwrap(api.GET("/api/v1/roles"))
 }
-export const createAccount = (body: NewAccount): Promise<{ account: Account; password: string }> => http.post("/accounts", body)
-export const changeAccount = (id: number, body: Record<string, unknown>): Promise<Account> =>
-  http.patch(`/accounts/${String(id)}`, body)
-export const resetPassword = (id: number): Promise<{ password: string }> =>
-  http.post(`/accounts/${String(id)}/reset-password`)
+
+/** The first password of a new account; it is told once. */
+export async function createAccount(body: NewAccount): Promise<string> {
+  return (await unwrap(api.POST("/api/v1/accounts", { body }))).password
+}
+
+export function changeAccount(id: number, body: AccountChanges): Promise<Account> {
+  return unwrap(api.PATCH("/api/v1/accounts/{account_id}", { params: path(id), body }))
+}
+
+export async function resetPassword(id: number): Promise<string> {
+  return (await unwrap(api.POST("/api/v1/accounts/{account_id}/reset-password", { params: path(id) }))).password
+}
