@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(180)
 def unconnected(client: httpx.Client, organisation: str) -> dict[str, str]:
     """A registered camera of the unit that no platform shows yet; the last one, so that no other test minds."""
     listed = client.get("/cameras", params={"organisation": organisation, "limit": 200}).json()["items"]
-    return next(camera for camera in reversed(listed) if camera["online"] is None)
+    return next(camera for camera in reversed(listed) if not camera["online"])
 
 
 @pytest.fixture(scope="module")
