@@ -83,12 +83,15 @@ class Catalogues:
 
     def ask(self, peer: PeerState, delay: float = 0.0) -> None:
         """Query now (or after `delay`); a query that is under way already is not repeated."""
-        task = self._tasks.get(peer.id)
-        if task is not None and (peer.id in self._runs or delay):
+        before = self._tasks.get(peer.id)
+        run = self._runs.get(peer.id)
+        # One whose answer is whole only waits for latecomers, and does not know what has changed since.
+        under_way = run is not None and run.collector.state is not CollectState.COMPLETE
+        if before is not None and (under_way or delay):
             return
-        if task is not None:
-            task.cancel()
-        task = asyncio.create_task(self._ask(peer, delay), name=f"catalogue-{peer.code}")
+        if before is not None:
+            before.cancel()
+        task = asyncio.create_task(self._ask(peer, delay, before), name=f"catalogue-{peer.code}")
         self._tasks[peer.id] = task
         task.add_done_callback(lambda done: self._ended(peer.id, done))
 
@@ -114,7 +117,9 @@ class Catalogues:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _ask(self, peer: PeerState, delay: float) -> None:
+    async def _ask(self, peer: PeerState, delay: float, before: "asyncio.Task[None] | None") -> None:
+        if before is not None and before is not asyncio.current_task():
+            await asyncio.wait([before])
         await asyncio.sleep(delay)
         try:
             again = await self._run(peer)
