@@ -90,20 +90,20 @@ class Inbox:
 
     def _quickly(self, plain: Plain, data: bytes, host: str, port: int, now: float) -> bool:
         """Answer an ordinary REGISTER or keepalive; False when the long way must decide."""
-        if plain.method == "REGISTER":
-            ask = plain.ask(host, port)
-            if ask is None:
-                return False
-            self.counters["registers"] += 1
-            answer = self._registrar.register(ask, host, lambda: self._flow_from(host, port), now)
-            peer = self._peers.get(ask.code)
-        else:
-            peer = self._registrar.heard(plain.code, host, port, now) if plain.is_keepalive else None
-            if peer is None:
+        if plain.method == "MESSAGE":
+            # Not traced: thousands of them would push out of the ring whatever somebody may want to read.
+            if not plain.is_keepalive or not self._registrar.heard(plain.code, host, port, now):
                 return False
             self.counters["keepalives"] += 1
-            answer = plain.answer(200, (), host, port)
+            self._send_datagram(plain.answer(200, (), host, port), host, port)
+            return True
+        ask = plain.ask(host, port)
+        if ask is None:
+            return False
+        self.counters["registers"] += 1
+        answer = self._registrar.register(ask, host, lambda: self._flow_from(host, port), now)
         self._send_datagram(answer, host, port)
+        peer = self._peers.get(ask.code)
         self._trace.exchange(peer.id if peer is not None else STRANGERS, host, port, data, answer)
         return True
 

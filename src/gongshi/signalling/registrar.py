@@ -64,9 +64,8 @@ class Registrar:
     def register(self, ask: Ask, host: str, flow: Callable[[], Flow], now: float) -> bytes:
         """The answer's bytes. `host` is where it came from, `flow` makes the path to bind to."""
         code = ask.code
-        if not self._sources.take(host, now) or not self._devices.take((host, code), now):
-            self._on_refused(code, host, "flood")
-            return ask.answer(503, [("Retry-After", RETRY_AFTER), VERSION])
+        if not self._sources.take(host, now):
+            return self._flooded(ask, host)
         peer = self._peers.get(code)
         if peer is None or not peer.enabled:
             self._on_refused(code, host, "unknown" if peer is None else "disabled")
@@ -80,7 +79,14 @@ class Registrar:
         self._replay.finish(ask.key, answer, now)
         return answer
 
+    def _flooded(self, ask: Ask, host: str) -> bytes:
+        self._on_refused(ask.code, host, "flood")
+        return ask.answer(503, [("Retry-After", RETRY_AFTER), VERSION])
+
     def _challenge(self, ask: Ask, host: str, now: float, *, stale: bool = False) -> bytes:
+        """A nonce, which is what is rationed: the answer to it is free, or a hasty device would never get in again."""
+        if not self._devices.take((host, ask.code), now):
+            return self._flooded(ask, host)
         challenge = Challenge(self._realm, self._nonces.issue(host, now), stale=stale)
         return ask.answer(401, [("WWW-Authenticate", challenge.header()), VERSION])
 
@@ -126,17 +132,17 @@ class Registrar:
             headers.insert(0, ("Contact", f"{ask.contact_uri};expires={granted}"))
         return ask.answer(200, headers)
 
-    def heard(self, code: str, host: str, port: int, now: float) -> PeerState | None:
-        """Count a keepalive that came by UDP from exactly the bound address; None: ask `keepalive`."""
+    def heard(self, code: str, host: str, port: int, now: float) -> bool:
+        """Count a keepalive that came by UDP from exactly the bound address; False: ask `keepalive`."""
         peer = self._peers.get(code)
         if peer is None or not peer.online or not peer.enabled:
-            return None
+            return False
         flow = peer.flow
         if flow is None or flow.port != port or flow.host != host or flow.transport != "UDP":
-            return None
+            return False
         peer.seen = now
         peer.keepalive_at = clock.now()
-        return peer
+        return True
 
     # --- keepalive ---------------------------------------------------------------------------------------------------
 

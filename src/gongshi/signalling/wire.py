@@ -75,6 +75,7 @@ class Udp:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.Handle | None = None
         self._sparse = Sparse(60.0)
+        self._outgoing: list[tuple[bytes, str, int]] | None = None
         self.received = 0
         self.unsent = 0
         self._socket = socket.socket(family_of(host), socket.SOCK_DGRAM)
@@ -97,6 +98,9 @@ class Udp:
     def _drain(self) -> None:
         receive, handle, now = self._socket.recvfrom, self._receive, monotonic()
         taken = 0
+        # Answers leave together at the end: sending wakes whoever waits for them, and once per batch is enough.
+        outgoing: list[tuple[bytes, str, int]] = []
+        self._outgoing = outgoing
         try:
             while taken < _BATCH:
                 data, address = receive(_DATAGRAM)
@@ -112,6 +116,9 @@ class Udp:
             self.received += taken
             if taken:
                 self._batch_end()
+            self._outgoing = None
+            for data, host, port in outgoing:
+                self.send(data, host, port)
             if self._socket.fileno() >= 0:
                 if taken == _BATCH:
                     self._timer = self._loop.call_soon(self._drain)
@@ -122,6 +129,9 @@ class Udp:
 
     def send(self, data: bytes, host: str, port: int) -> None:
         """Send or lose it: SIP repeats what matters."""
+        if self._outgoing is not None:
+            self._outgoing.append((data, host, port))
+            return
         try:
             self._socket.sendto(data, (host, port))
         except OSError as error:
