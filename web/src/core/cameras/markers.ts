@@ -1,6 +1,6 @@
 import type { CameraLike, MapAnswer } from "@/core/api/types"
 import { i18n } from "@/core/i18n"
-import { word } from "@/core/i18n/format"
+import { nameOf, word } from "@/core/i18n/format"
 import { byPoint, fanOut, type Place } from "@/core/map/geometry"
 import type { MapMarker } from "@/core/map/types"
 
@@ -16,7 +16,7 @@ export function cameraTone(camera: CameraLike): NonNullable<MapMarker["tone"]> {
 
 export function cameraLabel(camera: CameraLike): string {
   const { t } = i18n.global
-  const parts = [camera.name, camera.organisation.name, t(`cameras.tone.${cameraTone(camera)}`)]
+  const parts = [camera.name, nameOf(camera.organisation), t(`cameras.tone.${cameraTone(camera)}`)]
   if (camera.sensitive) parts.push(t("cameras.sensitive"))
   return parts.join(", ")
 }
