@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -84,10 +83,14 @@ class Demo:
         """A script's client, logged in."""
         client = httpx.Client(base_url=f"{self.ready['url']}/api/v1", timeout=60)
         self._clients.append(client)
+        self.log_in(client, username)
+        return client
+
+    def log_in(self, client: httpx.Client, username: str) -> None:
+        """Give that client the account's token."""
         account = next(a for a in self.ready["accounts"] if a["username"] == username)
         token = checked(client.post("/login", json={k: account[k] for k in ("username", "password")}))["token"]
         client.headers["Authorization"] = f"Bearer {token}"
-        return client
 
     def _log(self) -> str:
         log = self.data / "gongshi.log"
@@ -117,9 +120,3 @@ def _busy(pid: int) -> float:
     except OSError:
         return 0.0
     return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
-
-
-def processor() -> float:
-    """Processor seconds of the children this process has waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime

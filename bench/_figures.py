@@ -1,6 +1,7 @@
 """What a measurement hands to scripts/figures.py: one line `FIGURES {...}` at the end of its output."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -39,4 +40,4 @@ def report(figures: Sequence[Figure]) -> None:
 def quantile(values: Sequence[float], share: float) -> float:
     """The nearest-rank quantile: a value that was measured, never one in between."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, round(share * len(ordered) + 0.5) - 1))]
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]

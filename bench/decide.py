@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
+from _figures import Baseline, Figure, quantile, report
 from sqlalchemy import select
 
 from gongshi.access import service
@@ -214,6 +215,60 @@ async def measure(server: EmbeddedPostgres, count: int) -> int:
         print(
             f"revocation committed to in force: median {statistics.median(waits) * 1000:.0f} ms,"
             f" p95 {waits[int(len(waits) * 0.95)] * 1000:.0f} ms"
+        )
+        sql = Baseline("一条带索引的 SQL", "one indexed SQL query", sql_rate)
+        report(
+            [
+                Figure(
+                    "decide",
+                    "decide() 每秒判定次数（单线程）",
+                    "decide() calls per second, one thread",
+                    rate,
+                    "/s",
+                    sql,
+                ),
+                Figure(
+                    "decide.cpu",
+                    "decide() 每处理器秒判定次数",
+                    "decide() calls per processor second",
+                    busy_rate,
+                    "/s",
+                    sql,
+                    headline=False,
+                ),
+                Figure(
+                    "visible.median",
+                    "visible() 取一页 50 台，中位数",
+                    "visible(), a page of 50, median",
+                    statistics.median(times) * 1000,
+                    "ms",
+                    headline=False,
+                ),
+                Figure(
+                    "visible.p95",
+                    "visible() 取一页 50 台，P95",
+                    "visible(), a page of 50, p95",
+                    quantile(times, 0.95) * 1000,
+                    "ms",
+                    headline=False,
+                ),
+                Figure(
+                    "epoch.median",
+                    "撤销提交到快照生效，中位数",
+                    "revocation committed to in force in the snapshot, median",
+                    statistics.median(waits) * 1000,
+                    "ms",
+                    headline=False,
+                ),
+                Figure(
+                    "epoch.p95",
+                    "撤销提交到快照生效，P95",
+                    "revocation committed to in force in the snapshot, p95",
+                    quantile(waits, 0.95) * 1000,
+                    "ms",
+                    headline=False,
+                ),
+            ]
         )
     finally:
         await follower.stop()

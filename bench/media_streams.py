@@ -4,6 +4,8 @@ Method: one worker process pinned to the first core; cameras (paced RTP over UDP
 over 15 ms) and viewers (one HTTP-FLV connection per stream) in other processes pinned to the last core. CPU is the
 worker's own user and system time over a window after everything has settled. The interrupt cost of a real network card
 is not in it. Streams per core are EXTRAPOLATED from CPU per stream, at 70 % of a core; a run counts only without loss.
+The baseline (bench/_media_floor.py) is the worker's event loop that receives the same datagrams from the same sender and
+writes them to the same viewers without looking at them.
 """
 
 import asyncio
@@ -19,6 +21,7 @@ from urllib.parse import urlsplit
 
 import av
 import numpy as np
+from _figures import Baseline, Figure, quantile, report
 
 from gongshi.kit.clock import now
 from gongshi.media.embedded import EmbeddedEngine, EmbeddedSettings
@@ -27,6 +30,7 @@ from gongshi.protocols.ps import PsMuxer
 WINDOW = 6.0
 SETTLE = 4.0
 LOAD = Path(__file__).with_name("_media_load.py")
+FLOOR = Path(__file__).with_name("_media_floor.py")
 
 
 def make_clip(path: Path, seconds: int = 4) -> float:
@@ -124,6 +128,36 @@ async def run(directory: Path, clip: Path, streams: int, *, viewers: bool) -> tu
         await engine.close()
 
 
+def busy(pid: int) -> float:
+    """Processor seconds of a process's first thread so far."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+async def floor(clip: Path, streams: int) -> float:
+    """Per cent of a core and stream that moving the bytes costs, with a viewer each."""
+    process = await asyncio.create_subprocess_exec(sys.executable, str(FLOOR), str(streams), stdin=-1, stdout=-1)
+    assert process.stdout is not None
+    doors = json.loads(await process.stdout.readline())
+    sender = await load("send", {"ports": doors["ports"], "clip": str(clip), "seconds": SETTLE + WINDOW + 3})
+    await asyncio.sleep(SETTLE - 1)
+    urls = [("127.0.0.1", doors["http"], f"/{i}") for i in range(streams)]
+    watching = await load("watch", {"urls": urls, "seconds": WINDOW + 3})
+    await asyncio.sleep(1.5)
+    before = busy(process.pid)
+    await asyncio.sleep(WINDOW)
+    share = (busy(process.pid) - before) / WINDOW * 100 / streams
+    sent, watched = await result(sender), await result(watching)
+    if process.stdin is not None:
+        process.stdin.close()
+    received = await result(process)
+    print(
+        f"  {streams:4d} streams, {watched['viewers']:4d} viewers: {share:.3f} %/stream for moving the bytes alone; "
+        f"{received['packets']} of {sent['packets']} packets",
+        flush=True,
+    )
+    return share
+
+
 async def main() -> int:
     print(__doc__)
     with tempfile.TemporaryDirectory(prefix="gs") as name:
@@ -137,6 +171,7 @@ async def main() -> int:
             if viewers and share is not None:
                 shares.append(share)
                 joins += joined
+        least = await floor(clip, 200)
     if not shares:
         print("\nno clean run")
         return 1
@@ -145,7 +180,36 @@ async def main() -> int:
     ordered = sorted(joins)
     print(
         f"viewer joins a running stream, connect to first picture bytes, {len(ordered)} viewers joining one after the "
-        f"other: median {statistics.median(ordered):.1f} ms, p95 {ordered[int(len(ordered) * 0.95)]:.1f} ms"
+        f"other: median {statistics.median(ordered):.1f} ms, p95 {quantile(ordered, 0.95):.1f} ms"
+    )
+    alone = Baseline("同一事件循环只搬运字节", "the same loop moving the bytes alone", 70 / least)
+    report(
+        [
+            Figure(
+                "media.streams",
+                "一个核承载的 2 Mbit/s 码流数（各有一名观看者，按 70% 占用外推）",
+                "Streams of 2 Mbit/s with a viewer each that one core carries (extrapolated at 70 %)",
+                70 / worst,
+                "",
+                alone,
+            ),
+            Figure(
+                "media.join.median",
+                "观看者接入已有码流到首个画面字节，中位数",
+                "Viewer joins a running stream, to first picture bytes, median",
+                statistics.median(ordered),
+                "ms",
+                headline=False,
+            ),
+            Figure(
+                "media.join.p95",
+                "观看者接入已有码流到首个画面字节，P95",
+                "Viewer joins a running stream, to first picture bytes, p95",
+                quantile(ordered, 0.95),
+                "ms",
+                headline=False,
+            ),
+        ]
     )
     return 0
 

@@ -20,6 +20,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
+from _figures import Figure, report
+
 from integration.simulator.upper import OpenCall, Upper
 
 CODE = "34150200002000000001"
@@ -118,6 +120,18 @@ async def main(cameras: int) -> int:
             size = sum(path.stat().st_size for path in cache.iterdir()) / 1e6
             print(f"            clips on disk: {size:.0f} MB")
             results += await run(upper, cache, cameras, cold=False)
+            report(
+                [
+                    Figure(
+                        "simulator",
+                        f"模拟 {cameras} 路摄像机占用的处理器核数",
+                        f"Cores that {cameras} simulated cameras take",
+                        max(results[1:]),
+                        "",
+                        headline=False,
+                    )
+                ]
+            )
             return int(max(results[1:]) >= 1)
     finally:
         shutil.rmtree(cache, ignore_errors=True)
