@@ -131,8 +131,10 @@ def python_environment(kind: str) -> None:
     python = VENV / "bin" / "python"
     if not works(python):
         run(UV, "venv", "--quiet", "--clear", "--python", sys.executable, VENV)
-    # `sync` also removes what the lock does not name; gongshi itself is put back right after.
-    run(UV, "pip", "sync", "--quiet", "--python", python, "--require-hashes", REQUIREMENTS / f"{kind}.lock")
+    # `sync` also removes what the lock does not name; gongshi itself is put back right after. Compiled here, once:
+    # where PYTHONDONTWRITEBYTECODE is set, every process would compile everything again at every start.
+    sync: tuple[str | Path, ...] = (UV, "pip", "sync", "--quiet", "--compile-bytecode", "--python", python)
+    run(*sync, "--require-hashes", REQUIREMENTS / f"{kind}.lock")
     run(UV, "pip", "install", "--quiet", "--python", python, "--no-deps", "--editable", ".")
     mark("env", value)
 
