@@ -9,6 +9,7 @@ from gongshi.identity import service
 from gongshi.identity.models import Account, AccountRole
 from gongshi.kit.errors import NotFound
 from gongshi.kit.i18n import Text
+from gongshi.node.duties import give_duties
 from gongshi.node.runtime import Runtime
 from gongshi.node.serve import reachable_database
 from gongshi.registry.models import Organisation
@@ -16,12 +17,14 @@ from gongshi.registry.seed import seed_city
 
 
 async def seed(runtime: Runtime) -> str:
-    """Regions and organisations of the city; returns how many organisations stand there now."""
+    """Regions, organisations and their duty rights; returns how many organisations stand there now."""
     with reachable_database(runtime):
         database = runtime.database()
         try:
             async with database.unit() as uow:
-                return str(len(await seed_city(uow)))
+                organisations = await seed_city(uow)
+                await give_duties(uow)
+                return str(len(organisations))
         finally:
             await database.close()
 

@@ -3,23 +3,20 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 
-from gongshi.access import service as access
-from gongshi.access.actions import Action
 from gongshi.db.engine import Database
 from gongshi.db.uow import UnitOfWork
 from gongshi.identity import service as identity
 from gongshi.identity.models import Account
 from gongshi.inventory.workbook import filled_workbook
-from gongshi.kit import clock
 from gongshi.kit.secretbox import SecretBox
+from gongshi.node.duties import give_duties
 from gongshi.registry.city import city
-from gongshi.registry.models import Camera, Organisation, Region
+from gongshi.registry.models import Organisation
 from gongshi.registry.seed import Sample, platform_row, sample_cameras, samples, seed_cameras, seed_city
 from gongshi.signalling import service as signalling
 
@@ -121,7 +118,7 @@ async def seed(database: Database, box: SecretBox, data: Path) -> dict[str, Any]
             "accounts": await _accounts(uow, organisations),
             "peers": await _peers(uow, box, organisations),
         }
-        await _duties(uow, organisations)
+        await give_duties(uow)
         kept.touch(mode=0o600)
         kept.write_text(json.dumps(known, ensure_ascii=False, indent=1), encoding="utf-8")
     _forms(data / "samples")
@@ -130,7 +127,9 @@ async def seed(database: Database, box: SecretBox, data: Path) -> dict[str, Any]
 
 async def _cameras(uow: UnitOfWork, organisations: Mapping[str, Organisation]) -> None:
     live = [sample for peer in simulated_peers() for sample in peer.cameras[: peer.registered]]
-    await seed_cameras(uow, organisations, [*live, *sample_cameras(MAP_CAMERAS)])
+    # The tourism bureau's own list stays that of the story: what its platform shows, and one camera that it does not.
+    others = [sample for sample in sample_cameras(MAP_CAMERAS) if sample.estate.unit != "culture-tourism"]
+    await seed_cameras(uow, organisations, [*live, *others])
 
 
 async def _accounts(uow: UnitOfWork, organisations: Mapping[str, Organisation]) -> list[dict[str, str]]:
@@ -166,45 +165,6 @@ async def _peers(uow: UnitOfWork, box: SecretBox, organisations: Mapping[str, Or
         )
         made.append({"code": code, "password": password})
     return made
-
-
-async def _duties(uow: UnitOfWork, organisations: Mapping[str, Organisation]) -> None:
-    """Duty is the other basis beside grants: managing units see their own, police its jurisdiction (design.md §6)."""
-    start = clock.now() - timedelta(minutes=1)
-    owners = set((await uow.session.scalars(select(Camera.organisation_id).distinct())).all())
-    # Every unit that files may watch what it files, from the moment it is accepted.
-    owners |= {unit.id for unit in organisations.values() if unit.kind in {"bureau", "enterprise", "operator"}}
-    for organisation_id in sorted(owners):
-        await access.grant_right(
-            uow,
-            subject_kind="organisation",
-            subject_id=organisation_id,
-            basis="duty",
-            basis_id=None,
-            actions=access.OWNER_ACTIONS,
-            scope="organisation",
-            scope_value=str(organisation_id),
-            valid_from=start,
-            valid_to=None,
-        )
-    capital = await uow.session.scalar(select(Region.code).where(Region.level == "city"))
-    for unit, actions in (
-        ("police", access.POLICE_ACTIONS),
-        ("data-resource", Action.SEE),
-        ("leading-office", Action.SEE),
-    ):
-        await access.grant_right(
-            uow,
-            subject_kind="organisation",
-            subject_id=organisations[unit].id,
-            basis="duty",
-            basis_id=None,
-            actions=actions,
-            scope="region",
-            scope_value=capital,
-            valid_from=start,
-            valid_to=None,
-        )
 
 
 # -- the two forms of the story ---------------------------------------------------------------

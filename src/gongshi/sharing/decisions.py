@@ -94,6 +94,12 @@ async def send_back(uow: UnitOfWork, subject: Subject, request: Request, comment
     await say(uow, "sharing.decision.made", request)
 
 
+def spelt(reason: str) -> dict[str, str]:
+    """A refusal's reason as people read it, preset or free, in both languages: the log keeps words, not codes."""
+    text = phrase(REFUSALS, reason.strip()[:MAX_TEXT])
+    return {"zh": text.zh, "en": text.en}
+
+
 def _checked_items(
     request: Request, items: Sequence[Item], asked: Mapping[str, RequestCamera]
 ) -> list[tuple[Item, RequestCamera, dict[str, Any]]]:
@@ -193,7 +199,7 @@ async def approve(
                 uow,
                 "sharing.camera.refused",
                 camera_id=camera.id,
-                **about(request, camera_code=camera.code, camera_name=camera.name, reason=item.reason),
+                **about(request, camera_code=camera.code, camera_name=camera.name, reason=spelt(item.reason)),
             )
     await say(uow, "sharing.decision.made", request)
     terms = terms_of(request)

@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import gongshi
@@ -78,6 +78,7 @@ KEYS = [
 ]
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault of the examples
 @given(st.sampled_from(sorted(_PLAIN)), st.dictionaries(st.sampled_from(KEYS), JSON), st.booleans())
 def test_any_detail_gives_a_sentence(action, detail, broken):
     """Invariant: any detail, even one that someone tampered with, gives a sentence and never an error."""
