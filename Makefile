@@ -10,7 +10,7 @@ DATA ?= .demo
 ARGS ?=
 STAGES ?=
 
-.PHONY: help demo test dev lint format bench lock web docs wheel clean python
+.PHONY: help demo test dev lint format bench lock web schema docs wheel clean python
 
 help: ## Show this list
 	@echo "Gongshi 共视 - make targets:"
@@ -31,7 +31,7 @@ dev: python ## Demo node plus the web development server with hot reload
 
 lint: python ## Format check, lint, types and import arrows (Python and web)
 	@$(BOOT) dev
-	@exec .venv/bin/python scripts/run_tests.py lint types arrows web-lint web-types
+	@exec .venv/bin/python scripts/run_tests.py lint types arrows web-lint web-schema web-types
 
 format: python ## Format Python in place
 	@$(BOOT) dev
@@ -46,6 +46,9 @@ lock: python ## Refresh requirements/*.lock from pyproject.toml (docs/decisions/
 
 web: python ## Build the web app into src/gongshi/web_dist
 	@$(BOOT) web
+
+schema: python ## Refresh the pages' types from the API's description (web/src/core/api/schema.d.ts)
+	@$(BOOT) dev schema
 
 docs: python ## Build the documentation strictly into site/
 	@$(BOOT) dev

@@ -103,6 +103,14 @@ def npm(*scripts: str) -> Callable[[], str]:
     return stage
 
 
+def web_schema() -> str:
+    """The types that the pages are compiled against are those of the API as it is now."""
+    if not bootstrap.has_web():
+        raise Absent("web/package.json")
+    bootstrap.api_description()
+    return npm("schema:check")()
+
+
 def web_build() -> str:
     if not bootstrap.has_web():
         raise Absent("web/package.json")
@@ -155,6 +163,7 @@ STAGES: dict[str, Callable[[], str]] = {
     "types": types,
     "arrows": arrows,
     "web-lint": npm("lint"),
+    "web-schema": web_schema,
     "web-types": npm("typecheck"),
     "web-test": npm("test"),
     "web-i18n": npm("i18n"),
