@@ -116,22 +116,29 @@ class Sharing:
         self.visitor = visitor
         self.page = visitor.page
 
-    def choose_cameras(self, names: list[str]) -> None:
-        """From the list, one search after the other; the selection stays."""
-        self.visitor.go("cameras")
+    def choose_cameras(self, on_the_map: dict[str, str], in_the_list: dict[str, str]) -> None:
+        """One by its mark on the map, one from the list; the selection stays while the view changes."""
+        self.visitor.go("map")
         search = self.visitor.get("camera-search")
-        for name in names:
-            search.fill(name)
-            row = self.visitor.get("camera-table").locator("tr", has_text=name).first
-            row.locator("label.el-checkbox").click()
-        expect(self.visitor.get("selection")).to_contain_text(str(len(names)))
+        search.fill(on_the_map["name"])
+        self.page.locator(f'[data-marker="{on_the_map["code"]}"]').click()
+        self.visitor.get("drawer-choose").click()
+        self.page.keyboard.press("Escape")
+        self.page.get_by_role("radio", name="列表", exact=True).locator("xpath=ancestor::label").click()
+        search.fill(in_the_list["name"])
+        row = self.visitor.get("camera-table").locator(f'tr[data-code="{in_the_list["code"]}"]')
+        row.locator("label.el-checkbox").click()
+        expect(self.visitor.get("selection")).to_contain_text("2")
         self.visitor.get("ask").click()
-        expect(self.visitor.get("chosen-count")).to_have_text(str(len(names)))
+        expect(self.visitor.get("chosen-count")).to_have_text("2")
 
-    def ask(self, purpose: str, basis: str) -> Locator:
-        """Says why and looks at what would happen; the summary."""
+    def ask(self, purpose: str, basis: str, until: str) -> Locator:
+        """Says why and until when, and looks at what would happen; the summary."""
         self.visitor.choose("purpose", purpose)
         self.visitor.choose("legal-basis", basis)
+        last_day = self.page.get_by_label("结束日期")
+        last_day.fill(until)
+        last_day.press("Enter")
         self.visitor.get("request-check").click()
         effect = self.visitor.get("effect")
         expect(effect).to_be_visible()
@@ -198,6 +205,32 @@ class Live:
     def start(self, code: str) -> None:
         self.visitor.open(f"/cameras/{code}/live")
         self.visitor.get("reason-duty").click()
+
+    def start_measured(self, code: str) -> float:
+        """Seconds from the press to the first moving picture, by the page's own clock."""
+        self.visitor.open(f"/cameras/{code}/live")
+        expect(self.visitor.get("reason-duty")).to_be_enabled()
+        self.page.evaluate(
+            """() => { const look = pressed => {
+                    const video = document.querySelector('[data-testid=player][data-state=playing] video');
+                    if (video && video.currentTime > 0 && video.getVideoPlaybackQuality().totalVideoFrames > 0)
+                        window.waited = (performance.now() - pressed) / 1000;
+                    else requestAnimationFrame(() => look(pressed)); };
+                document.addEventListener('click', () => look(performance.now()), { capture: true, once: true }); }"""
+        )
+        self.visitor.get("reason-duty").click()
+        return self.page.wait_for_function("() => window.waited").json_value()
+
+    def note_the_end(self) -> None:
+        """From now on the page notes at which moment its player said that it is over, in milliseconds of the epoch."""
+        self.page.evaluate(
+            """() => { const player = document.querySelector('[data-testid=player]');
+                new MutationObserver(() => { if (player.dataset.state === 'ended') window.over ??= Date.now(); })
+                    .observe(player, { attributeFilter: ['data-state'] }); }"""
+        )
+
+    def over(self) -> float:
+        return self.page.evaluate("() => window.over")
 
     def watch(self, code: str) -> None:
         self.start(code)
