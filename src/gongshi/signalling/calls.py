@@ -371,7 +371,7 @@ class Calls:
     def remote(self, event: RequestReceived) -> tuple[int, Call | None]:
         """A request inside a call: the status to answer with. BYE ends the call."""
         request = event.request
-        call = next((c for c in self._calls.values() if c.dialog.matches(request)), None)
+        call = self._find(request)
         if call is None:
             return 481, None
         if request.method == "BYE":
@@ -379,6 +379,13 @@ class Calls:
             self._ended(call, "remote_bye")
             self._spawn(self._drop(call.stream_id))
         return 200, call
+
+    def knows(self, request: Request) -> bool:
+        """Does a request belong to a call that stands?"""
+        return self._find(request) is not None
+
+    def _find(self, request: Request) -> Call | None:
+        return next((call for call in self._calls.values() if call.dialog.matches(request)), None)
 
     async def close(self) -> None:
         """Stop what runs beside; calls stay as they are, the next process carries them on."""

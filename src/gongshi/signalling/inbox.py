@@ -31,6 +31,7 @@ from gongshi.signalling.trace import STRANGERS, Trace
 log = structlog.get_logger(__name__)
 
 _WORD: Final = 40
+_TO_STRANGERS: Final = {"OPTIONS": 200, "BYE": 481, "CANCEL": 481, "INFO": 481}
 
 
 def path_text(flow: Flow) -> str:
@@ -147,11 +148,28 @@ class Inbox:
             # An answer that would break the framing is not sent; the request said something that cannot be repeated.
             self.unreadable(flow, RemoteProtocolError(str(error)), b"")
             return
+        if isinstance(message, Request) and self._strange(message, flow):
+            return
         for event in self._endpoint.receive(message, flow, now):
             if self._agent.take(event):
                 continue
             if isinstance(event, RequestReceived):
                 self._request(event, now)
+
+    def _strange(self, request: Request, flow: Flow) -> bool:
+        """Answer a request of nobody we know, keeping nothing: a flood of them costs no memory.
+
+        What belongs to a call of ours may come from another address than the peer's (Q-28); its Call-ID was a secret.
+        """
+        if self._sender(request, flow) is not None or self._calls.knows(request):
+            return False
+        self.counters["strangers"] += 1
+        if request.method != "ACK":
+            request.stamp_source(flow.host, flow.port)
+            status = _TO_STRANGERS.get(request.method, 403)
+            with contextlib.suppress(ProtocolError):
+                self._send(Response.to_request(request, status).to_bytes(), flow)
+        return True
 
     def _refuse(self, message: SipMessage, error: RemoteProtocolError, flow: Flow) -> None:
         if isinstance(message, Request):

@@ -87,11 +87,16 @@ class Store:
             ended = complete.get(state.id)
             if ended is not None:
                 state.catalogued = now - (wall - ended).total_seconds()
+            if self._following is not None and self._peers.by_id(state.id) is None:
+                # Its row may say online from long ago; whoever is there registers with us.
+                state.online = False
         self._peers.put(states)
         known = {state.id for state in states}
         for peer in self._peers:
             if peer.id not in known:
-                self._peers.remove(peer)
+                self._gone(peer)
+            elif not peer.enabled:
+                self._changed(peer)
 
     def _state(self, row: PeerRow) -> PeerState | None:
         peer, binding = row.peer, row.binding
@@ -123,9 +128,7 @@ class Store:
         known = self._peers.by_id(peer_id)
         if row is None:
             if known is not None:
-                known.enabled = False
-                self._changed(known)
-                self._peers.remove(known)
+                self._gone(known)
             return
         state = self._state(row)
         if state is None:
@@ -137,6 +140,12 @@ class Store:
         fresh = self._peers.by_id(peer_id)
         if fresh is not None:
             self._changed(fresh)
+
+    def _gone(self, peer: PeerState) -> None:
+        """Its row was deleted."""
+        peer.enabled = False
+        self._changed(peer)
+        self._peers.remove(peer)
 
     # --- events ------------------------------------------------------------------------------------------------------
 

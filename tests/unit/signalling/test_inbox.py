@@ -84,12 +84,15 @@ def test_every_method_gets_its_answer() -> None:
     with_server(work)
 
 
-def test_strangers_are_told_nothing_but_no() -> None:
+def test_strangers_are_told_nothing_but_no_and_leave_nothing_behind() -> None:
     def work(server: SignalServer, sent: list[bytes]) -> None:
-        for data in SAMPLES[2:5]:
+        for data in SAMPLES[2:]:
             server._inbox.datagram(data.replace(CODE.encode(), b"34150200002000009999"), "10.9.9.9", 5060, 1.0)
             server._agent.flush()
-        assert {data.split()[1] for data in sent} == {b"403"}
+        statuses = [data.split()[1].decode() for data in sent]
+        assert statuses == ["403", "403", "403", "403", "481", "481", "200", "403", "403", "403"]
+        assert server._endpoint.pending == 0
+        assert len(server._endpoint._replay) == 0
 
     with_server(work)
 
