@@ -46,6 +46,11 @@ export function usePlayback(video: Ref<HTMLVideoElement | null>, ports: () => Pl
   function finish(next: "ended" | "error", why: Ending): void {
     run += 1
     release()
+    // What the page gives up by itself must not run on at the server.
+    if (next === "error" && session.value !== null) {
+      ports().close(session.value.id)
+      session.value = null
+    }
     ending.value = why
     phase.value = next
   }
@@ -202,6 +207,7 @@ export function usePlayback(video: Ref<HTMLVideoElement | null>, ports: () => Pl
   /** Stops because the page itself must not go on, for example when its watermark was tampered with. */
   function abort(code: string): void {
     if (session.value !== null) ports().close(session.value.id)
+    session.value = null
     finish("ended", failure(code))
   }
 
