@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,8 @@ class Demo:
         self.data = self.directory / "data"
         self.ready: dict[str, Any] = {}
         self._environment = {**os.environ, "GONGSHI_CONFIG": "", **(environment or {})}
+        # Not the usual ones: a demo of whoever sits at this machine may hold them.
+        self._port, self._sip_port = free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: list[httpx.Client] = []
 
@@ -38,7 +41,7 @@ class Demo:
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "gongshi", "demo", "--headless", "--data", str(self.data)),
-                *("--ready-file", str(file)),
+                *("--ready-file", str(file), "--port", str(self._port), "--sip-port", str(self._sip_port)),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -95,6 +98,13 @@ class Demo:
     def _log(self) -> str:
         log = self.data / "gongshi.log"
         return log.read_text(encoding="utf-8", errors="replace")[-4000:] if log.exists() else "no log"
+
+
+def free_port() -> int:
+    """A TCP port that nobody holds at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def checked(answer: httpx.Response) -> Any:
