@@ -471,6 +471,16 @@ class MediaAgent:
         if held.admitted:
             self._spawn(self._finish(held), f"finish-{event.session}")
 
+    async def device_ended(self, stream: str, reason: str) -> None:
+        """The device or its platform ended the call: viewers are told at once instead of after a silence."""
+        flow = self._flows.get(stream)
+        if flow is None:
+            return
+        text = reasons.device_end(reason)
+        for held in [held for held in self._sessions.values() if held.flow is flow]:
+            await self._end(held, Ending("stream_lost", text))
+        await self._flows.close(flow, "stream_lost")
+
     async def _lose(self, stream: str, reason: str, failed: SessionFailed) -> None:
         """The device's data broke off or cannot be shown: its sessions end, each with the reason."""
         flow = self._flows.get(stream)

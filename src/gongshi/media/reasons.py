@@ -107,6 +107,20 @@ def device_failure(problem: Problem) -> SessionFailed:
     return SessionFailed(problem.detail, code=problem.code, which=which)
 
 
+_DEVICE_ENDS: Final[Mapping[str, Text]] = {
+    "remote_bye": Text("设备主动结束了视频：可重新打开", "The device ended the video itself; open it again"),
+    "peer_offline": Text("下级平台已离线，视频随之中断", "The platform went offline and the video with it"),
+    "replaced": Text(
+        "设备把视频转给了新的呼叫：可重新打开", "The device gave the video to a newer call; open it again"
+    ),
+}
+
+
+def device_end(reason: str) -> Text:
+    """Why a running call ended from the other side (`signalling.stream.ended`)."""
+    return _DEVICE_ENDS.get(reason, Text("设备视频中断", "The device's video broke off"))
+
+
 def no_channel() -> SessionFailed:
     return SessionFailed(
         Text(

@@ -1,16 +1,20 @@
 """The media role: the media agent and its workers."""
 
+import asyncio
+import contextlib
 from pathlib import Path
 
+import psycopg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gongshi.access.follower import RightsFollower
 from gongshi.audit.service import use_algorithm
+from gongshi.db.events import EventStream
 from gongshi.media.agent import AgentSettings, MediaAgent
 from gongshi.media.embedded.engine import EmbeddedEngine, EmbeddedSettings
 from gongshi.media.embedded.token import TokenSigner
 from gongshi.media.ports import ChannelRef, RemoteDevices
-from gongshi.node.roles.parts import answering, stop_event
+from gongshi.node.roles.parts import STOP_WITHIN, answering, log, stop_event
 from gongshi.node.runtime import Runtime
 from gongshi.signalling import service as signalling
 
@@ -20,7 +24,7 @@ _EVERYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 -- compared with, not bound to
 async def run(runtime: Runtime) -> None:
     """Hold streams and sessions until SIGINT or SIGTERM."""
     use_algorithm(runtime.settings.audit.algorithm)
-    stop = stop_event()
+    stop = stop_event(STOP_WITHIN)
     database = runtime.database()
     rights = RightsFollower(runtime.database_url)
     signal = runtime.client("signal")
@@ -38,12 +42,36 @@ async def run(runtime: Runtime) -> None:
         await rights.start()
         await agent.start()
         async with answering(runtime, "media", agent.handlers()):
-            await stop.wait()
+            listening = asyncio.create_task(_hear(runtime.database_url, agent), name="device-ends")
+            try:
+                await stop.wait()
+            finally:
+                listening.cancel()
+                await asyncio.gather(listening, return_exceptions=True)
     finally:
         await agent.stop()
         await rights.stop()
         await signal.close()
         await database.close()
+
+
+async def _hear(database_url: str, agent: MediaAgent) -> None:
+    """Tell the agent when signalling says that a device ended a call."""
+    while True:
+        stream = EventStream(database_url)
+        try:
+            await stream.connect()
+            async with contextlib.aclosing(stream.read()) as batches:
+                async for batch in batches:
+                    for event in batch:
+                        if event.name == "signalling.stream.ended":
+                            await agent.device_ended(str(event.payload["stream_id"]), str(event.payload.get("reason")))
+        except psycopg.Error as error:
+            # Meanwhile the engine notices by the silence of the stream.
+            log.warning("events.lost", error=type(error).__name__)
+            await asyncio.sleep(1)
+        finally:
+            await stream.close()
 
 
 def engine_settings(runtime: Runtime) -> EmbeddedSettings:

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import signal
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 import structlog
@@ -15,13 +17,34 @@ log = structlog.get_logger(__name__)
 Handlers = Mapping[str, Callable[..., Awaitable[object]]]
 
 
-def stop_event() -> asyncio.Event:
-    """An event that SIGINT and SIGTERM set."""
+STOP_WITHIN = 9.0
+"""Seconds a role has to stop in good form: less than the supervisor's patience, which may not be there any more."""
+
+
+def stop_event(within: float | None = None) -> asyncio.Event:
+    """An event that SIGINT and SIGTERM set; the process ends `within` so many seconds after that in any case.
+
+    Whatever waits for ever then (a database that is gone, a part that does not notice) must not leave an orphan.
+    """
     event = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if within is not None and not event.is_set():
+            # A thread, because the loop itself may be what hangs.
+            watch = threading.Timer(within, _overdue)
+            watch.daemon = True
+            watch.start()
+        event.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, event.set)
+        loop.add_signal_handler(number, stop)
     return event
+
+
+def _overdue() -> None:
+    log.error("role.stop_overdue")
+    os._exit(1)
 
 
 @contextlib.asynccontextmanager

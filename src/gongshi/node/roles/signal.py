@@ -1,14 +1,14 @@
 """The signal role: GB/T 28181 over sockets."""
 
 from gongshi.media import repository as streams
-from gongshi.node.roles.parts import answering, stop_event
+from gongshi.node.roles.parts import STOP_WITHIN, answering, stop_event
 from gongshi.node.runtime import Runtime
 from gongshi.signalling.server import SignalServer
 
 
 async def run(runtime: Runtime) -> None:
     """Register, answer and call devices until SIGINT or SIGTERM."""
-    stop = stop_event()
+    stop = stop_event(STOP_WITHIN)
     database = runtime.database()
 
     async def wanted() -> set[str]:

@@ -10,7 +10,7 @@ from gongshi.db import jobs
 from gongshi.db.engine import Database
 from gongshi.node.jobs import DECLARED
 from gongshi.node.log import keepers, signer
-from gongshi.node.roles.parts import answering, log, stop_event, until
+from gongshi.node.roles.parts import STOP_WITHIN, answering, log, stop_event, until
 from gongshi.node.runtime import Runtime
 from gongshi.sharing import grants
 
@@ -22,7 +22,7 @@ _PATIENCE = 120.0
 async def run(runtime: Runtime) -> None:
     """Work until SIGINT or SIGTERM."""
     use_algorithm(runtime.settings.audit.algorithm)
-    stop = stop_event()
+    stop = stop_event(STOP_WITHIN)
     database = runtime.database(patience=_PATIENCE)
     log.info("jobs.declared", rooms=len(DECLARED))
     queue = jobs.application(jobs.JobContext(database, runtime.objects(), runtime.database_url))
