@@ -113,8 +113,8 @@ class Agent:
             self._socket = None
         if self._reading is not None:
             self._reading.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reading
+            # Not awaited itself: its cancellation and ours would look alike, and ours would be lost.
+            await asyncio.wait([self._reading])
             self._reading = None
         if self._writer is not None:
             self._writer.close()

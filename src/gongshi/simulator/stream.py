@@ -92,8 +92,7 @@ class MediaStream:
         """Stop sending and give everything back."""
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait([self._task])
         if self._server is not None:
             self._server.close()
         if self._writer is not None:
