@@ -12,7 +12,6 @@ from gongshi.db.engine import Database
 from gongshi.db.uow import UnitOfWork
 from gongshi.identity import service as identity
 from gongshi.identity.models import Account
-from gongshi.inventory.workbook import filled_workbook
 from gongshi.kit.secretbox import SecretBox
 from gongshi.node.duties import give_duties
 from gongshi.registry.city import city
@@ -172,6 +171,9 @@ async def _peers(uow: UnitOfWork, box: SecretBox, organisations: Mapping[str, Or
 
 def _forms(directory: Path) -> None:
     """Two filled forms of 市文化和旅游局: one with the mistakes people make, and the same one corrected."""
+    # Libraries of workbooks and documents, for the first start only.
+    from gongshi.inventory.workbook import filled_workbook  # noqa: PLC0415 -- see above
+
     directory.mkdir(exist_ok=True)
     tourism = simulated_peers()[0]
     unseen = list(samples("culture-tourism", 1, first=90))
