@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
 BEGIN, END = "<!-- figures.{}: begin -->", "<!-- figures.{}: end -->"
 ORDER = ("demo_start", "open_camera", "media_streams", "sip_register", "inventory_import", "decide", "simulator_cost")
+BUSY = ", load average before: "
+"""Parts date and load in the second line of a result (scripts/run_bench.py)."""
 Language = Literal["zh", "en"]
 
 HEADS = {
@@ -91,7 +93,8 @@ def row(figure: dict[str, Any], language: Language) -> str:
     base = figure["baseline"]
     if base is None:
         return f"| {figure[language]} | {quantity(figure['value'], figure['unit'])} | | |"
-    compared = f"{base[language]}: {quantity(base['value'], figure['unit'])}"
+    colon = "：" if language == "zh" else ": "
+    compared = f"{base[language]}{colon}{quantity(base['value'], figure['unit'])}"
     ratio = f"{number(figure['value'] / base['value'])} ×" if base["value"] else ""
     return f"| {figure[language]} | {quantity(figure['value'], figure['unit'])} | {compared} | {ratio} |"
 
@@ -101,8 +104,10 @@ def table(found: list[Run], place: Place) -> str:
     if not found:
         return NOTHING[place.language]
     lines: list[str] = []
-    for where in dict.fromkeys((run.machine, run.moment) for run in found):
-        lines += [f"{where[0]}; {where[1]}  "]
+    for machine, moment in dict.fromkeys((run.machine, run.moment) for run in found):
+        date, _, load = moment.partition(BUSY)
+        told = f"{machine}，{date}，测量前系统负载 {load}" if place.language == "zh" else f"{machine}; {moment}"
+        lines += [f"- {told}"]
     lines += ["", HEADS[place.language], "|---|---:|---|---:|"]
     for run in found:
         lines += [row(f, place.language) for f in run.figures if place.everything or f["headline"]]
