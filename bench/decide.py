@@ -233,7 +233,6 @@ async def measure(server: EmbeddedPostgres, count: int) -> int:
                     "decide() calls per processor second",
                     busy_rate,
                     "/s",
-                    sql,
                     headline=False,
                 ),
                 Figure(
