@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, Request, Response, expect
+from playwright.sync_api import Page, Request, Response, ViewportSize, expect
 
-from browser.conftest import OUTPUT, OpenContext, Watch
+from browser.conftest import DESKTOP, OUTPUT, PHONE, OpenContext, Watch
 from support.demo import Demo, wait_for
 
 pytestmark = pytest.mark.timeout(120)
@@ -84,6 +84,8 @@ PAGES = (
     Sight("forbidden", "yingji", "/audit"),
     Sight("missing", "wenlv", "/no/such/page"),
 )
+
+OPENED_ON_A_PHONE = {"login", "overview-police", "cameras-split", "live-reason", "filing-findings", "request-decide"}
 
 
 def names_in(client: httpx.Client) -> list[str]:
@@ -261,53 +263,82 @@ def violations(page: Page) -> list[str]:
     ]
 
 
-def inspect(page: Page, name: str, names: list[str], *, english: bool, phone: bool) -> list[str]:
+def inspect(page: Page, sight: Sight, furnished: Furnished, *, english: bool, phone: bool, dark: bool) -> list[str]:
     """All faults of the page as it stands; its picture is kept for people to look at."""
     OUTPUT.mkdir(exist_ok=True)
+    screen, language, theme = "phone" if phone else "desktop", "en" if english else "zh", "dark" if dark else "light"
+    name = f"{sight.name}-{screen}-{language}-{theme}"
     page.screenshot(path=OUTPUT / f"page-{name}.png")
-    faults = [f"{name}: key without words: {key}" for key in untranslated(page)]
-    faults += [f"{name}: {line}" for line in violations(page)]
+    faults = [f"key without words: {key}" for key in untranslated(page)] + violations(page)
     if english:
-        faults += [f"{name}: not in English: {text}" for text in not_english(page, names)]
+        faults += [f"not in English: {text}" for text in not_english(page, furnished.names)]
     if phone:
-        faults += [f"{name}: wider than the screen: {what}" for what in page.evaluate(WIDER_THAN_THE_SCREEN)]
-    return faults
+        faults += [f"wider than the screen: {what}" for what in page.evaluate(WIDER_THAN_THE_SCREEN)]
+    return [f"{name}: {fault}" for fault in faults]
 
 
-def switch(page: Page, traffic: Traffic, theme: str) -> None:
-    """The other language by its button, and a theme."""
+def show(page: Page, sight: Sight, furnished: Furnished, traffic: Traffic, language: str) -> None:
+    """Opens the page in light colours and one language."""
+    page.add_init_script(
+        f"""if (!sessionStorage.getItem('begun')) {{ sessionStorage.setItem('begun', '1');
+            localStorage.setItem('gongshi.language', '{language}');
+            localStorage.setItem('gongshi.theme', 'light') }}"""
+    )
+    page.goto(sight.path.format_map({name: getattr(furnished, name) for name in Furnished.__slots__}))
+    settle(page, traffic)
+
+
+def switch_language(page: Page, traffic: Traffic) -> None:
     page.get_by_test_id("language").first.click()
-    toggle = page.get_by_role("button", name=re.compile("切换到深色|Switch to dark"))
-    if toggle.count():
-        toggle.click()
-    else:
-        page.evaluate("theme => document.documentElement.classList.toggle('dark', theme === 'dark')", theme)
     page.mouse.move(0, 0)
     settle(page, traffic)
 
 
-@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+def darken(page: Page) -> None:
+    toggle = page.get_by_role("button", name=re.compile("切换到深色|Switch to dark"))
+    if toggle.count():
+        toggle.click()
+    else:
+        page.evaluate("() => document.documentElement.classList.add('dark')")
+
+
 @pytest.mark.parametrize("sight", PAGES, ids=lambda sight: sight.name)
-def test_a_page_is_whole(sight: Sight, phone: bool, furnished: Furnished, contexts: OpenContext) -> None:
-    """Desktop begins in light Chinese and ends in dark English, the phone the other way round."""
-    page = contexts(sight.who, phone).new_page()
+def test_a_page_is_whole(sight: Sight, furnished: Furnished, contexts: OpenContext) -> None:
+    """Light and Chinese, then dark and English, on the wide screen and on the narrow one."""
+    page = contexts(sight.who, False).new_page()
+    watch, traffic = Watch(), Traffic(page)
+    watch.expected = [DRAWN_IN_SOFTWARE]
+    watch.follow(page)
+    wide = ViewportSize(width=DESKTOP[0], height=DESKTOP[1])
+    narrow = ViewportSize(width=PHONE[0], height=PHONE[1])
     try:
-        watch, traffic = Watch(), Traffic(page)
-        watch.expected = [DRAWN_IN_SOFTWARE]
-        watch.follow(page)
-        first = "en" if phone else "zh-CN"
-        page.add_init_script(
-            f"""if (!sessionStorage.getItem('begun')) {{ sessionStorage.setItem('begun', '1');
-                localStorage.setItem('gongshi.language', '{first}');
-                localStorage.setItem('gongshi.theme', 'light') }}"""
-        )
-        page.goto(sight.path.format_map({name: getattr(furnished, name) for name in Furnished.__slots__}))
+        show(page, sight, furnished, traffic, "zh-CN")
+        faults = inspect(page, sight, furnished, english=False, phone=False, dark=False)
+        page.set_viewport_size(narrow)
         settle(page, traffic)
-        screen = "phone" if phone else "desktop"
-        faults = inspect(page, f"{sight.name}-{screen}-{first[:2]}-light", furnished.names, english=phone, phone=phone)
-        switch(page, traffic, "dark")
-        last = "zh" if phone else "en"
-        faults += inspect(page, f"{sight.name}-{screen}-{last}-dark", furnished.names, english=not phone, phone=phone)
+        faults += inspect(page, sight, furnished, english=False, phone=True, dark=False)
+        darken(page)
+        switch_language(page, traffic)
+        faults += inspect(page, sight, furnished, english=True, phone=True, dark=True)
+        page.set_viewport_size(wide)
+        settle(page, traffic)
+        faults += inspect(page, sight, furnished, english=True, phone=False, dark=True)
+    finally:
+        page.close()
+    told = faults + traffic.failed + watch.unexpected
+    assert not told, "\n".join(told)
+
+
+@pytest.mark.parametrize("sight", [s for s in PAGES if s.name in OPENED_ON_A_PHONE], ids=lambda sight: sight.name)
+def test_a_page_opens_on_a_phone_in_english(sight: Sight, furnished: Furnished, contexts: OpenContext) -> None:
+    """As before, but never shown on another screen or in another language, and held in a hand."""
+    page = contexts(sight.who, True).new_page()
+    watch, traffic = Watch(), Traffic(page)
+    watch.expected = [DRAWN_IN_SOFTWARE]
+    watch.follow(page)
+    try:
+        show(page, sight, furnished, traffic, "en")
+        faults = inspect(page, sight, furnished, english=True, phone=True, dark=False)
     finally:
         page.close()
     told = faults + traffic.failed + watch.unexpected
