@@ -18,7 +18,10 @@ from gongshi.node.nursery import ForkedProcess, NoNursery, Nursery
 log = structlog.get_logger(__name__)
 
 ROLES = ("work", "media", "signal", "web")
-"""In starting order; stopped in reverse."""
+"""In starting order."""
+_STOPPING = {"web": 0, "media": 1, "signal": 3, "work": 4}
+"""Nothing new is opened, then pictures end while devices can still be told and are there to hear it; then the rest."""
+_OTHERS = 2
 _PR_SET_PDEATHSIG = 1
 _STEADY = 30.0
 _MAXIMUM_DELAY = 10.0
@@ -60,9 +63,9 @@ class Supervisor:
         self._tasks[name] = asyncio.create_task(self._keep(self.children[name]))
 
     async def stop(self, grace: float = 10.0) -> None:
-        """End everything in reverse order of starting; what does not end in `grace` seconds is killed."""
+        """End everything, one after the other; what does not end in `grace` seconds is killed."""
         self._stopping = True
-        for child in reversed(list(self.children.values())):
+        for child in sorted(self.children.values(), key=lambda child: _STOPPING.get(child.name, _OTHERS)):
             process = child.process
             if process is None or process.returncode is not None:
                 continue
