@@ -23,10 +23,15 @@ def told(demo: Demo, event: str, **values: object) -> list[dict[str, Any]]:
 def check_log(demo: Demo) -> None:
     """No exception that nobody had foreseen, and nothing that opens a door."""
     lines = log_lines(demo)
-    assert [line[-2000:] for line in lines if "Traceback (most recent call last)" in line] == []
+    assert [line[-2000:] for line in lines if "Traceback (most recent call last)" in line and not _of_queue(line)] == []
     content = "\n".join(lines)
     assert _TOKEN.findall(content) == []
     assert [secret for secret in _secrets(demo) if secret in content] == []
+
+
+def _of_queue(line: str) -> bool:
+    """The job library tells of every lost database connection with a trace; the process is started afresh then."""
+    return '"logger": "procrastinate' in line and "ConnectorException" in line
 
 
 def _secrets(demo: Demo) -> list[str]:
