@@ -28,6 +28,8 @@ from gongshi.db.engine import plain_url
 from gongshi.identity.roles import ROLES
 from gongshi.registry.models import Camera
 
+pytestmark = pytest.mark.timeout(600)
+
 BASE = datetime(2026, 11, 22, 16, 0, tzinfo=UTC)
 """Monday 00:00 in Shanghai."""
 
