@@ -49,6 +49,16 @@ async def once(request: Request, caller: CallerContext, answer: Callable[[], Awa
     key = request.headers.get(HEADER)
     if key is None:
         return await answer()
+    try:
+        return await _once(request, caller, key, answer)
+    finally:
+        # The digest may have opened an upload that nobody else closes.
+        await request.close()
+
+
+async def _once(
+    request: Request, caller: CallerContext, key: str, answer: Callable[[], Awaitable[Response]]
+) -> Response:
     if not _KEY.fullmatch(key):
         wrong = Text("应为8至100个可见字符", "is 8 to 100 visible characters")
         raise Invalid(errors=[FieldError(HEADER, "shape", wrong)])
