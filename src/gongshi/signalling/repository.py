@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from gongshi.access.permissions import TABLE
 from gongshi.access.subjects import Subject, region_prefix
 from gongshi.registry.models import Camera, Organisation
+from gongshi.registry.service import organisation_named
 from gongshi.signalling.models import Binding, CatalogueRun, Channel, Dialog, Peer
 
 # -- peers and bindings ----------------------------------------------------------------------------------------------
@@ -57,9 +58,8 @@ async def insert_peer(session: AsyncSession, values: Mapping[str, Any]) -> Peer 
 
 
 async def organisation(session: AsyncSession, key: str | int) -> Organisation | None:
-    """By number or short key."""
-    by = Organisation.id == int(key) if str(key).isascii() and str(key).isdigit() else Organisation.code == key
-    return await session.scalar(select(Organisation).where(by))
+    """By number, short key or name."""
+    return await organisation_named(session, str(key))
 
 
 _SAVE_BINDINGS = text("""

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, StrictInt
 
 
 class OrganisationRef(BaseModel):
@@ -67,8 +67,8 @@ class PeerIn(BaseModel):
     organisation: int | str = Field(description="Number or short key", examples=["culture-tourism"])
     password: SecretStr | None = None
     media_transport: Literal["udp", "tcp_passive"] = "udp"
-    keepalive_interval: int = Field(default=60, description="Seconds")
-    keepalive_misses: int = 3
+    keepalive_interval: StrictInt = Field(default=60, description="Seconds")
+    keepalive_misses: StrictInt = 3
 
 
 class CameraRef(BaseModel):
