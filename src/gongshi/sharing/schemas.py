@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StringConstraints
 
 from gongshi.kit.moments import Moment
 
@@ -68,8 +68,8 @@ class RequestIn(In):
     valid_from: Moment
     valid_to: Moment
     hours: HoursIO | None = None
-    playback_hours: int | None = None
-    concurrency: int = 4
+    playback_hours: StrictInt | None = None
+    concurrency: StrictInt = 4
     delivery: list[str] = Field(default=["portal"], max_length=4)
 
 
@@ -84,8 +84,8 @@ class RequestPatch(In):
     valid_from: Moment | None = None
     valid_to: Moment | None = None
     hours: HoursIO | None = None
-    playback_hours: int | None = None
-    concurrency: int | None = None
+    playback_hours: StrictInt | None = None
+    concurrency: StrictInt | None = None
     delivery: list[str] | None = Field(default=None, max_length=4)
 
 
@@ -94,8 +94,8 @@ class NarrowIn(In):
     valid_from: Moment | None = None
     valid_to: Moment | None = None
     hours: HoursIO | None = None
-    playback_hours: int | None = None
-    concurrency: int | None = None
+    playback_hours: StrictInt | None = None
+    concurrency: StrictInt | None = None
 
 
 class ItemIn(In):
