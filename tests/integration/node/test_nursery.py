@@ -68,7 +68,8 @@ async def test_a_forked_command_ends_with_its_own_status(nursery: Nursery, capfd
 async def test_it_is_a_direct_child_with_its_own_command_line(nursery: Nursery) -> None:
     child = await nursery.fork(LASTING, {**os.environ, **SECRET})
     assert parent(child.pid) == os.getpid()
-    assert words(child.pid) == [sys.executable, "-m", "gongshi", *LASTING]
+    wanted = [sys.executable, "-m", "gongshi", *LASTING]
+    wait_for(lambda: words(child.pid) == wanted, what="the new command line")
     assert child.returncode is None
     child.kill()
     assert await asyncio.wait_for(child.wait(), 10) == -signal.SIGKILL
