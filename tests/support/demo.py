@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,6 +11,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+
+
+def free_port() -> int:
+    """A port that nobody uses now, outside the range of RTP."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 class Demo:
@@ -33,6 +41,8 @@ class Demo:
             [
                 *(sys.executable, "-m", "gongshi", "demo", "--headless", "--data", str(self.data)),
                 *("--ready-file", str(self.ready_file)),
+                # Ports of its own: two demos that begin together would both find the usual ones free.
+                *("--port", str(free_port()), "--sip-port", str(free_port())),
             ],
             stdin=subprocess.DEVNULL,
             env={**os.environ, "GONGSHI_CONFIG": ""},
