@@ -17,6 +17,12 @@ pytestmark = pytest.mark.timeout(120)
 CHINA = timezone(timedelta(hours=8))
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 LOCALES = Path(__file__).parents[2] / "web" / "src" / "locales" / "zh-CN"
+# An entry of the log that tells of a search names the event that was searched for.
+EVENTS = set(
+    re.findall(
+        r"[a-z_]+\.[a-z_]+\.[a-z_]+", (Path(__file__).parents[2] / "docs" / "events.md").read_text(encoding="utf-8")
+    )
+)
 TOURISM = "34150000552008000001"
 
 # Headless Chromium draws the map on the processor and says so when a screenshot reads it back.
@@ -215,7 +221,8 @@ def settle(page: Page, traffic: Traffic) -> None:
 def untranslated(page: Page) -> list[str]:
     """A key of a text that has no words shows itself as `room.name`."""
     rooms = "|".join(sorted(path.stem for path in LOCALES.glob("*.json")))
-    return re.findall(rf"(?<![\w./@-])(?:{rooms})\.[a-zA-Z_]+(?:\.\w+)*", page.inner_text("body"))
+    keys = re.findall(rf"(?<![\w./@-])(?:{rooms})\.[a-zA-Z_]+(?:\.\w+)*", page.inner_text("body"))
+    return sorted(set(keys) - EVENTS)
 
 
 WORDS_OF_THE_PAGE = """() => [...document.querySelectorAll(
