@@ -189,7 +189,10 @@ async def test_a_peer_claimed_from_two_addresses_shows_and_nobody_takes_over_by_
                 spoof.sendto(keepalive(code), sip)
                 assert getattr(parse_message(spoof.recv(4096)), "status", 0) == 403
             assert (await asyncio.to_thread(peer, police, code))["address"] == bound
-            refused = lambda: told(demo, "signal.keepalive.refused", code=code, source="127.0.0.3")  # noqa: E731
+
+            def refused() -> object:
+                return told(demo, "signal.keepalive.refused", code=code, source="127.0.0.3")
+
             await asyncio.to_thread(wait_for, refused, within=5, what="the refusal in the log")
     entries = auditor.get("/audit/entries", params={"action": "signalling.peer.moved"}).json()["items"]
     assert any("127.0.0.2" in entry["sentence"] for entry in entries)
