@@ -1,4 +1,4 @@
-"""One demonstration per module; at its end it stops in good form, and its log holds no traces and no secrets."""
+"""One demonstration for all of it; at its end it stops in good form, and its log holds no traces and no secrets."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from support.demo import Demo
 from support.logs import check_log
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     running = Demo(tmp_path_factory.mktemp("demo"), within=300)
     try:

@@ -4,6 +4,7 @@ import io
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -146,9 +147,17 @@ def test_a_killed_work_role_loses_no_job_and_no_entry(demo: Demo, police: httpx.
 
     # Killed in the middle of a job: another process takes it up once the dead one's heartbeat is missed.
     content = big_form(demo, 6000)
-    first = role(demo, "work")
-    running = upload(content)
-    wait_for(lambda: told(demo, "job.started", filing_id=running), within=15, what="the start of the job")
+    first, jobs = role(demo, "work"), len(told(demo, "job.started"))
+
+    def stop_in_the_middle() -> None:
+        wait_for(lambda: len(told(demo, "job.started")) > jobs, within=30, what="the start of the job")
+        os.kill(first.pid, signal.SIGSTOP)
+
+    with ThreadPoolExecutor(1) as beside:
+        # The job may be done before the upload is answered.
+        stopping = beside.submit(stop_in_the_middle)
+        running = upload(content)
+        stopping.result()
     kill(first)
     assert state(running) == "checking"
     assert ready(demo)["parts"]["work"] == "does not answer"
