@@ -398,10 +398,14 @@ class MediaAgent:
         going = [str(held.id) for held in self._sessions.values() if held.admitted and held.ending is None]
         if not going:
             return
-        missing = await self._engine.renew(going, clock.now() + timedelta(seconds=LEASE_SECONDS))
-        for name in missing:
+        missing = set(await self._engine.renew(going, clock.now() + timedelta(seconds=LEASE_SECONDS)))
+        for name in going:
             held = self._sessions.get(UUID(name))
-            if held is not None and held.ending is None and held.flow is not None and held.flow.state == "live":
+            if held is None or held.ending is not None:
+                continue
+            # Once may be a worker that died a moment ago and is being replaced; nothing leaves the engine meanwhile.
+            lost, held.missed = held.missed and name in missing, name in missing
+            if lost and held.flow is not None and held.flow.state == "live":
                 await self._end(held, Ending("control_lost"))
 
     async def _people(self) -> None:

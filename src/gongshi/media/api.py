@@ -146,7 +146,7 @@ def _session_out(
 @door.get("/sessions", permission="media.session.see", summary="The register of sessions 调阅登记")
 async def list_sessions(
     caller: Caller,
-    state: Annotated[list[str] | None, Query(max_length=5)] = None,
+    state: schemas.SessionStates = None,
     camera: schemas.Code | None = None,
     organisation: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     grant: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
@@ -162,7 +162,7 @@ async def list_sessions(
         rows = await repository.sessions(
             session,
             condition=condition,
-            states=[word for value in state or () for word in value.split(",") if word],
+            states=state or (),
             camera_code=camera,
             organisation_id=organisation,
             grant_id=grant,

@@ -298,6 +298,14 @@ class Flows:
             # It was just being opened; the opener tells its viewers.
             flow.online.set_exception(_as_failed(EngineDown()))
             return
+        # Who joins meanwhile waits as for a first opening.
+        flow.opening = asyncio.create_task(self._again(flow, within), name=f"again-{flow.name}")
+        try:
+            await flow.opening
+        finally:
+            flow.opening = None
+
+    async def _again(self, flow: Flow, within: float) -> None:
         flow.receiver = None
         await self._hang_up(flow)
         flow.state = "opening"

@@ -29,6 +29,8 @@ class Held:
     not_after: datetime | None = None
     flow: Flow | None = None
     admitted: bool = False
+    missed: bool = False
+    """The engine did not know it at the last renewal; its worker may just be replaced."""
     ending: Ending | None = None
     ended_at: float = 0.0
     figures: tuple[int, float] = (0, 0.0)

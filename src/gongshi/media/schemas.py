@@ -4,11 +4,16 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from fastapi import Query
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from gongshi.kit.moments import Moment
+from gongshi.kit.queries import split_words
 
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{20}$")]
+
+SessionState = Literal["opening", "open", "ended", "failed"]
+SessionStates = Annotated[list[SessionState] | None, BeforeValidator(split_words), Query(max_length=5)]
 
 
 class SessionIn(BaseModel):

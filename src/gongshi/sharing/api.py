@@ -115,7 +115,7 @@ async def create_request(body: schemas.RequestIn, caller: Caller, response: Resp
 @door.get("/share-requests", permission="sharing.request.see", summary="Share requests, newest first 共享申请列表")
 async def list_requests(
     caller: Caller,
-    state: Annotated[list[str] | None, Query(max_length=10)] = None,
+    state: schemas.RequestStates = None,
     mine: bool = False,
     todo: bool = False,
     cursor: Cursor = None,
@@ -128,10 +128,9 @@ async def list_requests(
         condition = and_(condition, repository.made_by_account(subject.id))
     if todo:
         condition = and_(condition, or_(false(), *overview.waiting(subject).values()))
-    states = [word for value in state or () for word in value.split(",") if word]
     async with caller.read() as session:
         rows = await repository.requests(
-            session, condition=condition, states=states, before=_before(cursor), limit=limit + 1
+            session, condition=condition, states=state or (), before=_before(cursor), limit=limit + 1
         )
         items = await views.request_items(session, subject, rows[:limit], caller.lang)
     return schemas.RequestList(items=items, next_cursor=encode_cursor(items[-1].id) if len(rows) > limit else None)
@@ -234,18 +233,17 @@ async def decide_request(id: Id, body: schemas.DecisionIn, caller: Caller, respo
 @door.get("/grants", permission="sharing.grant.see", summary="Grants, newest first 授权列表")
 async def list_grants(
     caller: Caller,
-    state: Annotated[list[str] | None, Query(max_length=10)] = None,
+    state: schemas.GrantStates = None,
     organisation: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
     camera: schemas.Code | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> schemas.GrantList:
-    states = [word for value in state or () for word in value.split(",") if word]
     async with caller.read() as session:
         rows = await repository.grants(
             session,
             condition=overview.readable_grants(caller.subject),
-            states=states,
+            states=state or (),
             organisation_id=organisation,
             camera_code=camera,
             now=clock.now(),

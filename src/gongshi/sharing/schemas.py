@@ -3,9 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
+from fastapi import Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StringConstraints
 
 from gongshi.kit.moments import Moment
+from gongshi.kit.queries import split_words
 
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{20}$")]
 Clause = Annotated[str, StringConstraints(max_length=500)]
@@ -22,6 +24,13 @@ Outcome = Annotated[
     BeforeValidator(lambda word: _SPELLINGS.get(word, word) if isinstance(word, str) else word),
 ]
 """The deed or the result: scripts write `approve` as often as `approved`."""
+
+RequestState = Literal[
+    "draft", "consult", "approve", "approved", "partly_approved", "refused", "sent_back", "withdrawn"
+]
+GrantState = Literal["in_force", "suspended", "revoked", "expired"]
+RequestStates = Annotated[list[RequestState] | None, BeforeValidator(split_words), Query(max_length=10)]
+GrantStates = Annotated[list[GrantState] | None, BeforeValidator(split_words), Query(max_length=10)]
 
 
 class In(BaseModel):

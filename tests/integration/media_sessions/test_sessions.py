@@ -248,6 +248,26 @@ async def test_a_killed_worker_is_replaced_and_the_session_goes_on_with_fresh_ad
     assert (await world.ended(opened.id))["end_code"] == "closed"
 
 
+async def test_a_session_that_the_engine_misses_ends_at_the_second_renewal(world, monkeypatch):
+    """Once may be a worker that is just being replaced: its sessions are admitted again a moment later."""
+    opened = await world.open()
+
+    async def nobody(sessions, lease_until):
+        return frozenset(sessions)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.engine, "renew", nobody)
+        await world.agent._renew()
+        assert (await world.row(opened.id))["state"] == "open"
+    await world.agent._renew()
+    with monkeypatch.context() as patch:
+        patch.setattr(world.engine, "renew", nobody)
+        await world.agent._renew()
+        assert (await world.row(opened.id))["state"] == "open"
+        await world.agent._renew()
+    assert (await world.ended(opened.id))["end_code"] == "control_lost"
+
+
 async def test_what_a_former_agent_left_open_ends_as_control_lost(world, tmp_path):
     opened = await world.open()
     # The former agent dies without a word: only its rows remain.

@@ -11,6 +11,7 @@ from gongshi.kit.i18n import Text, language_of
 from gongshi.kit.ids import document_number, new_id
 from gongshi.kit.logging import redact
 from gongshi.kit.paging import decode_cursor, encode_cursor
+from gongshi.kit.queries import split_words
 from gongshi.kit.secretbox import SecretBox
 
 
@@ -87,3 +88,11 @@ def test_secrets_never_reach_the_log() -> None:
     shown = str(redact(None, "info", event))
     assert not any(secret in shown for secret in ("abcdefghijkl", "verysecretword", "'a'", "'b'"))
     assert "人民路" in shown
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [(["a,b", "c"], ["a", "b", "c"]), (["a"], ["a"]), ([""], [""]), (None, None), ("a,b", "a,b"), ([1], [1])],
+)
+def test_words_come_by_comma_or_by_repetition(sent, read):
+    assert split_words(sent) == read

@@ -2597,7 +2597,7 @@ export interface operations {
   list_grants_api_v1_grants_get: {
     parameters: {
       query?: {
-        state?: string[] | null;
+        state?: ("in_force" | "suspended" | "revoked" | "expired")[] | null;
         organisation?: number | null;
         camera?: string | null;
         cursor?: string | null;
@@ -4010,7 +4010,7 @@ export interface operations {
   list_sessions_api_v1_sessions_get: {
     parameters: {
       query?: {
-        state?: string[] | null;
+        state?: ("opening" | "open" | "ended" | "failed")[] | null;
         camera?: string | null;
         organisation?: number | null;
         grant?: number | null;
@@ -4173,7 +4173,7 @@ export interface operations {
   list_requests_api_v1_share_requests_get: {
     parameters: {
       query?: {
-        state?: string[] | null;
+        state?: ("draft" | "consult" | "approve" | "approved" | "partly_approved" | "refused" | "sent_back" | "withdrawn")[] | null;
         mine?: boolean;
         todo?: boolean;
         cursor?: string | null;
