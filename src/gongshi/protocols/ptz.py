@@ -16,9 +16,9 @@ ScanAction = Literal["start", "left", "right", "speed"]
 _PRESETS: dict[PresetAction, int] = {"set": 0x81, "call": 0x82, "delete": 0x83}
 _CRUISES: dict[CruiseAction, int] = {"add": 0x84, "remove": 0x85, "speed": 0x86, "stay": 0x87, "start": 0x88}
 _SCANS: dict[ScanAction, int] = {"start": 0, "left": 1, "right": 2}
-_PRESET_OF = {code: action for action, code in _PRESETS.items()}
-_CRUISE_OF = {code: action for action, code in _CRUISES.items()}
-_SCAN_OF = {code: action for action, code in _SCANS.items()}
+_PRESET_OF: dict[int, PresetAction] = {code: action for action, code in _PRESETS.items()}
+_CRUISE_OF: dict[int, CruiseAction] = {code: action for action, code in _CRUISES.items()}
+_SCAN_OF: dict[int, ScanAction] = {code: action for action, code in _SCANS.items()}
 _LONG: frozenset[str] = frozenset({"speed", "stay"})
 """What carries a value of twelve bits."""
 
