@@ -11,6 +11,10 @@ from gongshi.protocols.errors import LocalProtocolError, ProtocolError, RemotePr
 from gongshi.protocols.manscdp import CatalogResponse, Envelope, fast_keepalive, parse
 from gongshi.protocols.sip import (
     ALLOW,
+    AckMissing,
+    AckReceived,
+    Cancelled,
+    Event,
     Flow,
     Request,
     RequestReceived,
@@ -24,6 +28,7 @@ from gongshi.signalling.calls import Calls
 from gongshi.signalling.catalogue import Catalogues
 from gongshi.signalling.fast import Plain, read
 from gongshi.signalling.limits import Sparse
+from gongshi.signalling.party import Party
 from gongshi.signalling.peers import Peers, PeerState
 from gongshi.signalling.registrar import Registrar
 from gongshi.signalling.trace import STRANGERS, Trace
@@ -66,6 +71,8 @@ class Inbox:
         self._flow_from = flow_from
         self._send_datagram = send_datagram
         self._sparse = Sparse(60.0)
+        self.parties: list[Party] = []
+        self._invites: dict[int, Party] = {}
         self.counters: dict[str, int] = dict.fromkeys(
             ("keepalives", "registers", "messages", "unreadable", "strangers", "unknown_commands"), 0
         )
@@ -115,11 +122,23 @@ class Inbox:
         self._message(message, flow, now)
 
     def _note(self, message: SipMessage, flow: Flow, data: bytes) -> None:
-        peer = self._peers.at(flow)
-        if peer is None and isinstance(message, Request):
+        ring = self.ring(flow)
+        if ring == STRANGERS and isinstance(message, Request):
             with contextlib.suppress(RemoteProtocolError):
                 peer = self._peers.get(message.from_.user)
-        self._trace.add(peer.id if peer else STRANGERS, "in", path_text(flow), data)
+                ring = peer.id if peer is not None else STRANGERS
+        self._trace.add(ring, "in", path_text(flow), data)
+
+    def ring(self, flow: Flow) -> int:
+        """Where the trace keeps what passes on a path."""
+        peer = self._peers.at(flow)
+        if peer is not None:
+            return peer.id
+        for party in self.parties:
+            ring = party.ring(flow)
+            if ring is not None:
+                return ring
+        return STRANGERS
 
     def unreadable(self, flow: Flow, error: RemoteProtocolError, data: bytes) -> None:
         """Counted, and told once a minute per source; never answered: there is nothing to answer to."""
@@ -148,13 +167,39 @@ class Inbox:
             # An answer that would break the framing is not sent; the request said something that cannot be repeated.
             self.unreadable(flow, RemoteProtocolError(str(error)), b"")
             return
-        if isinstance(message, Request) and self._strange(message, flow):
+        party = self._claimed(message, flow) if isinstance(message, Request) else None
+        if isinstance(message, Request) and party is None and self._strange(message, flow):
             return
         for event in self._endpoint.receive(message, flow, now):
-            if self._agent.take(event):
-                continue
-            if isinstance(event, RequestReceived):
+            if party is not None and isinstance(event, RequestReceived):
+                if event.request.method == "INVITE":
+                    self._invites[event.token] = party
+                party.take(event, now)
+            else:
+                self.happened(event, now)
+
+    def _claimed(self, request: Request, flow: Flow) -> Party | None:
+        try:
+            return next((party for party in self.parties if party.claims(request, flow)), None)
+        except RemoteProtocolError:
+            return None
+
+    def happened(self, event: Event, now: float) -> None:
+        """What the transaction layer tells, from messages and from time: to whom it concerns."""
+        if self._agent.take(event):
+            return
+        match event:
+            case RequestReceived():
                 self._request(event, now)
+            case Cancelled():
+                if (party := self._invites.get(event.token)) is not None:
+                    party.take(event, now)
+            case AckReceived() | AckMissing():
+                # The last that is heard of an INVITE.
+                if (party := self._invites.pop(event.token, None)) is not None:
+                    party.take(event, now)
+            case _:
+                pass
 
     def _strange(self, request: Request, flow: Flow) -> bool:
         """Answer a request of nobody we know, keeping nothing: a flood of them costs no memory.

@@ -17,6 +17,7 @@ from gongshi.kit.secretbox import SecretBox
 from gongshi.protocols.sip import (
     Endpoint,
     Flow,
+    Transport,
 )
 from gongshi.signalling import problems
 from gongshi.signalling.agent import Agent
@@ -24,11 +25,12 @@ from gongshi.signalling.calls import Call, Calls, Order
 from gongshi.signalling.catalogue import Catalogues
 from gongshi.signalling.inbox import Inbox, path_text
 from gongshi.signalling.limits import Sparse
+from gongshi.signalling.party import Ground, Party
 from gongshi.signalling.peers import Peers, PeerState
 from gongshi.signalling.policy import Policy
 from gongshi.signalling.registrar import Registrar
 from gongshi.signalling.store import Store
-from gongshi.signalling.trace import STRANGERS, Trace, shown
+from gongshi.signalling.trace import Trace, shown
 from gongshi.signalling.wire import Locals, Tcp, Udp, family_of
 from gongshi.signalling.writer import MOVED, OFFLINE, REGISTERED, Writer
 
@@ -218,8 +220,25 @@ class SignalServer:
             self._send_datagram(data, flow.host, flow.port)
         elif self._tcp is not None:
             self._tcp.send(data, flow)
-        peer = self.peers.at(flow)
-        self.trace.add(peer.id if peer else STRANGERS, "out", path_text(flow), data)
+        self.trace.add(self._inbox.ring(flow), "out", path_text(flow), data)
+
+    # --- parties -----------------------------------------------------------------------------------------------------
+
+    @property
+    def ground(self) -> Ground:
+        """What a party works with."""
+        return Ground(self._agent, self.peers, self.trace, self._reach)
+
+    def admit(self, party: Party) -> None:
+        """Have another user on the sockets; its requests are asked for before a peer's."""
+        self._inbox.parties.append(party)
+
+    async def _reach(self, host: str, port: int, transport: Transport) -> Flow:
+        if transport == "UDP":
+            return self._flow_from(host, port)
+        if self._tcp is None:
+            raise OSError("this node does not speak SIP over TCP")
+        return await self._tcp.connect(host, port)
 
     def _schedule(self) -> None:
         """Have the transaction layer called when its next timer is due."""
@@ -236,8 +255,9 @@ class SignalServer:
 
     def _tick(self) -> None:
         self._alarm = None
-        for event in self._endpoint.tick(monotonic()):
-            self._agent.take(event)
+        now = monotonic()
+        for event in self._endpoint.tick(now):
+            self._inbox.happened(event, now)
         self._agent.flush()
 
     # --- who comes and goes --------------------------------------------------------------------------------------------
@@ -273,11 +293,13 @@ class SignalServer:
 
     def _connection_lost(self, flow: Flow) -> None:
         for event in self._endpoint.flow_lost(lambda other: other.connection == flow.connection):
-            self._agent.take(event)
+            self._inbox.happened(event, monotonic())
         self._agent.flush()
         if self._tcp is None:
             # We are closing it ourselves: the peers did not go.
             return
+        for party in self._inbox.parties:
+            party.lost(flow)
         for peer in self.peers.on_connection(flow.connection):
             self._offline(peer, "connection_lost")
 

@@ -152,11 +152,13 @@ class Udp:
 class Connection(asyncio.Protocol):
     """One TCP connection of a peer."""
 
-    def __init__(self, owner: "Tcp", number: int) -> None:
+    def __init__(self, owner: "Tcp", number: int, *, ours: bool = False) -> None:
         self._owner = owner
         self._parser = StreamParser()
         self._transport: asyncio.Transport | None = None
         self.number = number
+        self.ours = ours
+        """We opened it: towards an upper."""
         self.flow = Flow("TCP", "", 0)
         self.opened = monotonic()
 
@@ -235,6 +237,19 @@ class Tcp:
         )
         self.port = int(self._server.sockets[0].getsockname()[1])
 
+    async def connect(self, host: str, port: int, *, within: float = 5.0) -> Flow:
+        """Open a connection to somebody who listens. Raises OSError, TimeoutError."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(within):
+            _, made = await loop.create_connection(lambda: Connection(self, next(self._numbers), ours=True), host, port)
+        return made.flow
+
+    def hang_up(self, flow: Flow) -> None:
+        """Close a connection that we opened; `on_lost` is told."""
+        connection = self._connections.get(flow.connection)
+        if connection is not None and connection.ours:
+            connection.close()
+
     def __len__(self) -> int:
         return len(self._connections)
 
@@ -263,7 +278,7 @@ class Tcp:
     def idle(self, now: float, limit: float, used: Callable[[int], bool]) -> None:
         """Close connections older than `limit` on which nobody registered."""
         for connection in list(self._connections.values()):
-            if now - connection.opened > limit and not used(connection.number):
+            if now - connection.opened > limit and not connection.ours and not used(connection.number):
                 connection.close()
 
     async def close(self) -> None:

@@ -10,7 +10,21 @@ from gongshi.config import SipSettings
 from gongshi.db.engine import Database
 from gongshi.kit.secretbox import SecretBox
 from gongshi.protocols.manscdp import CatalogItem, CatalogResponse, Keepalive
-from gongshi.protocols.sip import MANSCDP, SDP, Flow, Uri, new_request, parse_message
+from gongshi.protocols.sip import (
+    MANSCDP,
+    SDP,
+    AckMissing,
+    AckReceived,
+    Cancelled,
+    Flow,
+    Request,
+    RequestReceived,
+    Response,
+    Uri,
+    new_request,
+    parse_message,
+)
+from gongshi.signalling.party import Concerns
 from gongshi.signalling.peers import PeerState
 from gongshi.signalling.server import SignalServer
 
@@ -115,5 +129,60 @@ def test_damaged_messages_never_raise(changes: list[tuple[bytes, int, int, bytes
             server._agent.flush()
         for answer in sent:
             parse_message(answer)
+
+    with_server(work)
+
+
+class Listener:
+    """A party to whom 10.8.8.8 belongs."""
+
+    def __init__(self) -> None:
+        self.heard: list[Concerns] = []
+
+    def claims(self, request: Request, flow: Flow) -> bool:
+        return request.method != "OPTIONS" and flow.host == "10.8.8.8"
+
+    def take(self, event: Concerns, now: float) -> None:
+        self.heard.append(event)
+
+    def lost(self, flow: Flow) -> None:
+        raise AssertionError("there was no connection")
+
+    def ring(self, flow: Flow) -> int | None:
+        return -7 if flow.host == "10.8.8.8" else None
+
+
+def test_a_party_gets_what_it_claims_and_hears_how_its_invites_go_on() -> None:
+    def work(server: SignalServer, sent: list[bytes]) -> None:
+        party = Listener()
+        server.admit(party)
+        invite = sample("INVITE", b"v=0\r\n", SDP)
+        for host in ("10.8.8.8", "10.9.9.9", "10.0.0.9"):
+            server._inbox.datagram(invite, host, 5060, 1.0)
+        server._agent.flush()
+        assert [type(event) for event in party.heard] == [RequestReceived]
+        # The stranger's is refused, the peer's is not for us.
+        assert sorted(data.split()[1] for data in sent) == [b"403", b"405"]
+        cancel = invite.replace(b"INVITE", b"CANCEL")
+        server._inbox.datagram(cancel, "10.8.8.8", 5060, 1.1)
+        request = party.heard[0].request
+        server._endpoint.respond(party.heard[0].token, Response.to_request(request, 487), 1.2)
+        server._inbox.datagram(invite.replace(b"INVITE", b"ACK"), "10.8.8.8", 5060, 1.3)
+        assert [type(event) for event in party.heard] == [RequestReceived, Cancelled, AckReceived]
+        assert server._inbox._invites == {}
+        # Never acknowledged: time tells.
+        server._inbox.datagram(invite.replace(b"z9hG4bKx", b"z9hG4bKy"), "10.8.8.8", 5060, 2.0)
+        again = party.heard[-1]
+        assert isinstance(again, RequestReceived)
+        server._endpoint.respond(again.token, Response.to_request(again.request, 200), 2.0)
+        for event in server._endpoint.tick(40.0):
+            server._inbox.happened(event, 40.0)
+        assert isinstance(party.heard[-1], AckMissing)
+        assert server._inbox._invites == {}
+        assert [line.way for line in server.trace.of(-7)][:2] == ["in", "in"]
+        # What it does not claim goes the ordinary way.
+        sent.clear()
+        server._inbox.datagram(sample("OPTIONS"), "10.8.8.8", 5060, 1.0)
+        assert sent[0].split()[1] == b"200"
 
     with_server(work)
