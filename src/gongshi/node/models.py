@@ -10,6 +10,7 @@ from gongshi.media import models as media
 from gongshi.registry import models as registry
 from gongshi.sharing import models as sharing
 from gongshi.signalling import models as signalling
+from gongshi.signalling.uppers import models as uppers
 
 __all__ = [
     "Base",
@@ -22,4 +23,5 @@ __all__ = [
     "registry",
     "sharing",
     "signalling",
+    "uppers",
 ]
