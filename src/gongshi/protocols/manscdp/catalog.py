@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Literal
 
 from gongshi.protocols.codes import Edition
 from gongshi.protocols.errors import RemoteProtocolError
+from gongshi.protocols.manscdp.collector import Collector
 from gongshi.protocols.manscdp.element import Element, leaf, optional, to_integer, to_number
 from gongshi.protocols.manscdp.envelope import Envelope, build
 
@@ -215,21 +215,8 @@ def split_catalog(
     return [CatalogResponse(device_id, sn, total, chunk).build(edition) for chunk in chunks]
 
 
-class CollectState(Enum):
-    """How far an answer has come."""
-
-    WAITING = "waiting"
-    COMPLETE = "complete"
-    """As many distinct items as declared, none lost: only this may mark missing rows as gone."""
-    PARTIAL = "partial"
-    """The timer fired, items were lost, or the declared number proved wrong: keep old rows."""
-
-
-class CatalogCollector:
-    """Puts the packets of one answer together: out of order, repeated, unfinished (§7.5, Q-47).
-
-    `now` is seconds of a monotonic clock. Items may be streamed on by the caller: with `keep=False` only IDs stay.
-    """
+class CatalogCollector(Collector[str, CatalogItem]):
+    """Puts the packets of one answer together (§7.5, Q-47). With `keep=False` only IDs stay."""
 
     def __init__(
         self,
@@ -241,55 +228,12 @@ class CatalogCollector:
         gap_timeout: float = 10.0,
         keep: bool = True,
     ) -> None:
+        super().__init__(
+            lambda item: item.device_id, now, first_timeout=first_timeout, gap_timeout=gap_timeout, keep=keep
+        )
         self.device_id = device_id
         self.sn = sn
-        self.state = CollectState.WAITING
-        self.declared: int | None = None
-        self.duplicates = 0
-        self.lost = 0
-        self.packets = 0
-        self.items: dict[str, CatalogItem] = {}
-        self._seen: set[str] = set()
-        self._keep = keep
-        self._gap = gap_timeout
-        self.deadline = now + first_timeout
-        """When `expire` will end the collection if nothing comes."""
-
-    @property
-    def count(self) -> int:
-        """Distinct IDs so far."""
-        return len(self._seen)
 
     def add(self, response: CatalogResponse, now: float) -> list[CatalogItem]:
-        """Take a packet; gives the items that are new. The caller matched peer and SN.
-
-        A packet after completion shows that SumNum was too small: nothing that rests on it holds any more.
-        """
-        self.packets += 1
-        self.lost += response.lost
-        if response.sum_num is not None:
-            self.declared = max(self.declared or 0, response.sum_num)
-        fresh: list[CatalogItem] = []
-        for item in response.items:
-            if item.device_id in self._seen:
-                self.duplicates += 1
-                continue
-            self._seen.add(item.device_id)
-            fresh.append(item)
-            if self._keep:
-                self.items[item.device_id] = item
-        if self.state is CollectState.WAITING:
-            self.deadline = now + self._gap
-            if self.declared is not None and self.count + self.lost >= self.declared:
-                exact = self.count == self.declared and not self.lost
-                self.state = CollectState.COMPLETE if exact else CollectState.PARTIAL
-        elif fresh:
-            self.state = CollectState.PARTIAL
-        return fresh
-
-    def expire(self, now: float) -> bool:
-        """End the collection when its time is over; True when it ended just now."""
-        if self.state is CollectState.WAITING and now >= self.deadline:
-            self.state = CollectState.PARTIAL
-            return True
-        return False
+        """Take a packet; gives the items that are new. The caller matched peer and SN."""
+        return self.take(response.sum_num, response.items, response.lost, now)

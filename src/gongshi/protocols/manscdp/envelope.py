@@ -8,6 +8,7 @@ from typing import Literal
 from gongshi.protocols.codes import Edition
 from gongshi.protocols.errors import RemoteProtocolError
 from gongshi.protocols.manscdp.charset import Charset, decode
+from gongshi.protocols.manscdp.editions import charset_label
 from gongshi.protocols.manscdp.element import Element, leaf, parse_xml, write_xml
 
 Root = Literal["Control", "Query", "Notify", "Response"]
@@ -129,23 +130,24 @@ def _close(text: str) -> str:
     return text
 
 
-def charset_label(edition: Edition) -> str:
-    """What the prolog says: 2.0 devices expect GB2312 although the bytes are GB 18030 (gb28181.md §3.3)."""
-    return "GB18030" if edition == Edition.E2022 else "GB2312"
-
-
 def build(
     root: Root,
     cmd_type: str,
     sn: int,
-    device_id: str,
+    device_id: str | None,
     children: Sequence[Element] = (),
     *,
     edition: Edition = Edition.E2016,
     charset: Charset = "gb18030",
 ) -> bytes:
-    """The bytes of a message for a peer of an edition; `charset="utf-8"` is a per-peer override."""
-    frame = Element(root, "", [leaf("CmdType", cmd_type), leaf("SN", sn), leaf("DeviceID", device_id), *children])
+    """The bytes of a message for a peer of an edition; `charset="utf-8"` is a per-peer override.
+
+    Without `device_id` there is no DeviceID: Broadcast has none.
+    """
+    head = [leaf("CmdType", cmd_type), leaf("SN", sn)]
+    if device_id is not None:
+        head.append(leaf("DeviceID", device_id))
+    frame = Element(root, "", [*head, *children])
     label = "UTF-8" if charset == "utf-8" else charset_label(edition)
     text = f'<?xml version="1.0" encoding="{label}"?>\r\n{write_xml(frame)}'
     return text.encode(charset)
