@@ -11,11 +11,11 @@ import json
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from psycopg.rows import dict_row
-from sqlalchemy import BigInteger, Identity, Index, Text, func, text
+from sqlalchemy import BigInteger, CursorResult, Identity, Index, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gongshi.db.base import Base
@@ -72,6 +72,25 @@ SELECT id, xid, at, name, payload FROM system.outbox
 WHERE (xid, id) > (%(xid)s, %(id)s) AND xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
 ORDER BY xid, id LIMIT 1000
 """
+
+
+_PRUNE = """
+DELETE FROM system.outbox WHERE id IN (
+    SELECT id FROM system.outbox
+    WHERE at < now() - make_interval(secs => :seconds)
+      AND (xid, id) <= ALL (SELECT xid, event_id FROM system.consumer)
+    ORDER BY id LIMIT 5000
+)
+"""
+
+
+async def prune(uow: UnitOfWork, *, older: float) -> int:
+    """Forget at most 5,000 events that are `older` seconds old and that every durable reader has read; how many.
+
+    Live readers take an event within seconds; what must be kept for longer stands in the audit log.
+    """
+    done = await uow.session.execute(text(_PRUNE), {"seconds": older})
+    return cast(CursorResult[Any], done).rowcount
 
 
 class EventStream:

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 
 import pytest
+from sqlalchemy import text
 
 from gongshi.db.engine import Database
-from gongshi.db.events import Event, EventStream, emit
+from gongshi.db.events import Event, EventStream, emit, prune
 
 
 async def collect(stream: EventStream, number: int) -> list[Event]:
@@ -70,3 +71,32 @@ async def test_a_slow_writer_is_not_lost_behind_a_quick_one(database: Database) 
     await writer
     assert [e.name for e in await reader] == ["test.thing.slow", "test.thing.quick"]
     await stream.close()
+
+
+async def test_old_events_go_once_every_durable_reader_has_read_them(database: Database) -> None:
+    async with database.unit() as uow:
+        await uow.session.execute(text("DELETE FROM system.outbox"))
+        for name in ("test.thing.read", "test.thing.unread", "test.thing.fresh"):
+            await emit(uow, name)
+        await uow.session.execute(
+            text("UPDATE system.outbox SET at = now() - interval '2 days' WHERE name <> 'test.thing.fresh'")
+        )
+        await uow.session.execute(
+            text(
+                "INSERT INTO system.consumer (name, xid, event_id) "
+                "SELECT 'reader', xid, id FROM system.outbox WHERE name = 'test.thing.read'"
+            )
+        )
+
+    async def names() -> list[str]:
+        async with database.read() as session:
+            return list(await session.scalars(text("SELECT name FROM system.outbox ORDER BY id")))
+
+    async with database.unit() as uow:
+        assert await prune(uow, older=86_400) == 1
+    assert await names() == ["test.thing.unread", "test.thing.fresh"]
+    async with database.unit() as uow:
+        await uow.session.execute(text("DELETE FROM system.consumer"))
+        assert await prune(uow, older=86_400) == 1
+        assert await prune(uow, older=86_400) == 0
+    assert await names() == ["test.thing.fresh"]

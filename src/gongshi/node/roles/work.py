@@ -1,6 +1,7 @@
 """The work role: jobs, the sequencer of the log, and what falls due."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -8,6 +9,8 @@ from gongshi.audit.sequencer import Sequencer
 from gongshi.audit.service import use_algorithm
 from gongshi.db import jobs
 from gongshi.db.engine import Database
+from gongshi.db.events import prune
+from gongshi.db.uow import UnitOfWork
 from gongshi.node.jobs import DECLARED
 from gongshi.node.log import keepers, signer
 from gongshi.node.roles.parts import STOP_WITHIN, answering, log, stop_event, until
@@ -15,6 +18,9 @@ from gongshi.node.runtime import Runtime
 from gongshi.sharing import grants
 
 _EXPIRE_EVERY = 30.0
+"""Only the books wait for this: the rights themselves end on the second."""
+_PRUNE_EVERY = 600.0
+_EVENTS_KEPT = 86_400.0
 _PATIENCE = 120.0
 """Seconds for one statement: imports write more at once than a page asks for."""
 
@@ -52,19 +58,26 @@ async def run(runtime: Runtime) -> None:
                     ),
                     "recovery": jobs.recover(queue),
                     "sequencer": sequencer.run(),
-                    "expiry": _expire(database),
+                    "expiry": _repeat("expiry", database, grants.expire, _EXPIRE_EVERY),
+                    "pruning": _repeat("pruning", database, _prune, _PRUNE_EVERY),
                 },
             )
         finally:
             await database.close()
 
 
-async def _expire(database: Database) -> None:
-    """Close grants in the books when their period is over; the rights themselves end on the second."""
+async def _repeat(name: str, database: Database, turn: Callable[[UnitOfWork], Awaitable[int]], every: float) -> None:
+    """One turn after another until nothing is left to do, then again after `every` seconds."""
     while True:
         try:
-            async with database.unit() as uow:
-                await grants.expire(uow)
+            while True:
+                async with database.unit() as uow:
+                    if not await turn(uow):
+                        break
         except SQLAlchemyError as error:
-            log.warning("expiry.postponed", error=type(error).__name__)
-        await asyncio.sleep(_EXPIRE_EVERY)
+            log.warning(f"{name}.postponed", error=type(error).__name__)
+        await asyncio.sleep(every)
+
+
+async def _prune(uow: UnitOfWork) -> int:
+    return await prune(uow, older=_EVENTS_KEPT)
