@@ -43,9 +43,13 @@ class Party(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What the server gives a party. `reach` finds or opens the path to an address; raises OSError, TimeoutError."""
+    """What the server gives a party.
+
+    `reach` finds or opens the path to an address (raises OSError, TimeoutError), `leave` closes what it opened.
+    """
 
     agent: Agent
     peers: Peers
     trace: Trace
     reach: Callable[[str, int, Transport], Awaitable[Flow]]
+    leave: Callable[[Flow], None]

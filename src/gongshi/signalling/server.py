@@ -227,7 +227,7 @@ class SignalServer:
     @property
     def ground(self) -> Ground:
         """What a party works with."""
-        return Ground(self._agent, self.peers, self.trace, self._reach)
+        return Ground(self._agent, self.peers, self.trace, self._reach, self._leave)
 
     def admit(self, party: Party) -> None:
         """Have another user on the sockets; its requests are asked for before a peer's."""
@@ -239,6 +239,10 @@ class SignalServer:
         if self._tcp is None:
             raise OSError("this node does not speak SIP over TCP")
         return await self._tcp.connect(host, port)
+
+    def _leave(self, flow: Flow) -> None:
+        if self._tcp is not None:
+            self._tcp.hang_up(flow)
 
     def _schedule(self) -> None:
         """Have the transaction layer called when its next timer is due."""
