@@ -1,6 +1,7 @@
 """Cameras and lower platforms that speak GB/T 28181 on real sockets, with moving pictures."""
 
-from gongshi.simulator.config import Channel, ConfigError, Faults, PlatformConfig, generate_channels, load_catalog
+from gongshi.simulator.config import Channel, ConfigError, PlatformConfig, generate_channels, load_catalog
+from gongshi.simulator.faults import Faults
 from gongshi.simulator.platform import SimulatedPlatform
 
 __all__ = [

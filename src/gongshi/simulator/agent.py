@@ -13,6 +13,7 @@ from gongshi.protocols.sip import (
     AckMissing,
     AckReceived,
     Cancelled,
+    Dialog,
     Endpoint,
     Event,
     Flow,
@@ -22,6 +23,7 @@ from gongshi.protocols.sip import (
     RequestReceived,
     Response,
     ResponseReceived,
+    SipMessage,
     StreamParser,
     parse_message,
 )
@@ -53,13 +55,18 @@ class Agent:
         self._config = config
         self._on_event = on_event
         self._on_lost = on_lost
-        self._endpoint = Endpoint()
+        self._endpoint = Endpoint(config.timers)
         self._waiting: dict[int, asyncio.Future[Response]] = {}
         self._socket: socket.socket | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._connections = 0
+        self._acks: dict[int, Request] = {}
+        self._said: set[str] = set()
+        self._heard: dict[bytes, RequestReceived] = {}
+        self.server = (config.host, config.port)
+        """Where the next `open` leads; a redirect changes it."""
         self.flow: Flow | None = None
         """How the server is reached; None while there is no socket."""
 
@@ -69,13 +76,14 @@ class Agent:
         loop = asyncio.get_running_loop()
         config = self._config
         kind = socket.SOCK_DGRAM if config.transport == "udp" else socket.SOCK_STREAM
-        found = await loop.getaddrinfo(config.host, config.port, type=kind)
+        host, port = self.server
+        found = await loop.getaddrinfo(host, port, type=kind)
         family, _, _, _, target = found[0]
         local = (config.local_host or ("::" if family == socket.AF_INET6 else "0.0.0.0"), config.local_port)  # noqa: S104 -- a device listens on its interfaces
         if config.transport == "udp":
-            await self._open_udp(family, local, (str(target[0]), config.port))
+            await self._open_udp(family, local, (str(target[0]), port))
         else:
-            await self._open_tcp(family, local, (str(target[0]), config.port))
+            await self._open_tcp(family, local, (str(target[0]), port))
 
     async def _open_udp(self, family: int, local: tuple[str, int], target: tuple[str, int]) -> None:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -128,6 +136,9 @@ class Agent:
 
     async def request(self, request: Request, timeout: float | None = None) -> Response:
         """Send a request and wait for the final answer. Raises `NoAnswer`."""
+        return (await self._ask(request, timeout))[1]
+
+    async def _ask(self, request: Request, timeout: float | None) -> tuple[int, Response]:
         if self.flow is None:
             raise NoAnswer
         future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
@@ -136,11 +147,24 @@ class Agent:
         self._flush()
         try:
             async with asyncio.timeout(timeout):
-                return await future
+                return token, await future
         except TimeoutError:
             raise NoAnswer from None
         finally:
             self._waiting.pop(token, None)
+
+    async def call(self, invite: Request, timeout: float | None = None) -> tuple[Response, Dialog | None]:
+        """Send an INVITE; the final answer, and with a 200 the acknowledged dialog. Raises `NoAnswer`."""
+        token, response = await self._ask(invite, timeout)
+        if response.status >= 300 or self.flow is None:
+            return response, None
+        dialog = Dialog.from_response(invite, response)
+        self._acks[token] = dialog.ack()
+        self._endpoint.send(self._acks[token], self.flow)
+        self._flush()
+        # As long as the 200 may be repeated because an ACK was lost.
+        asyncio.get_running_loop().call_later(self._config.timers.limit, self._acks.pop, token, None)
+        return response, dialog
 
     def respond(self, token: int, response: Response) -> None:
         """Answer a request; one that is over already is let go."""
@@ -172,8 +196,18 @@ class Agent:
                 log.warning("simulator.unreadable", source=address[0], error=str(error))
                 continue
             flow = Flow("UDP", address[0], address[1], own.local_host, own.local_port)
-            self._dispatch(self._endpoint.receive(message, flow, monotonic()))
+            self._take(data, message, flow)
         self._flush()
+
+    def _take(self, data: bytes, message: SipMessage, flow: Flow) -> None:
+        events = self._endpoint.receive(message, flow, monotonic())
+        if self._config.faults.no_replay and isinstance(message, Request) and message.method == "MESSAGE":
+            if not events and data in self._heard:
+                self._on_event(self._heard[data])
+            for event in events:
+                if isinstance(event, RequestReceived):
+                    self._heard[data] = event
+        self._dispatch(events)
 
     async def _read(self, reader: asyncio.StreamReader, flow: Flow) -> None:
         parser = StreamParser()
@@ -197,6 +231,8 @@ class Agent:
 
     def _flush(self) -> None:
         for data, flow in self._endpoint.outgoing():
+            if self._config.faults.ok_once and self._repeats(data):
+                continue
             if flow.transport == "UDP" and self._socket is not None:
                 with contextlib.suppress(OSError):
                     self._socket.sendto(data, (flow.host, flow.port))
@@ -210,6 +246,15 @@ class Agent:
             delay = max(0.0, deadline - monotonic())
             self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
 
+    def _repeats(self, data: bytes) -> bool:
+        """A 200 to an INVITE that was sent before."""
+        text = data.decode("utf-8", "replace")
+        if not text.startswith("SIP/2.0 200") or " INVITE\r\n" not in text:
+            return False
+        known = text in self._said
+        self._said.add(text)
+        return known
+
     def _tick(self) -> None:
         self._timer = None
         self._dispatch(self._endpoint.tick(monotonic()))
@@ -218,6 +263,9 @@ class Agent:
     def _dispatch(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event, ResponseReceived):
+                ack = self._acks.get(event.token)
+                if ack is not None and self.flow is not None:
+                    self._endpoint.send(ack, self.flow)
                 future = self._waiting.get(event.token)
                 if future is not None and not future.done() and event.response.status >= 200:
                     future.set_result(event.response)

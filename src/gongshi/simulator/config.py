@@ -11,6 +11,8 @@ from gongshi.kit.i18n import Text
 from gongshi.protocols.codes import DeviceCode, Edition
 from gongshi.protocols.errors import ProtocolError
 from gongshi.protocols.ps import VideoCodec
+from gongshi.protocols.sip import Timers
+from gongshi.simulator.faults import Faults
 from gongshi.simulator.video.encoder import Format
 from gongshi.simulator.video.scenes import SCENES, SceneName
 
@@ -43,29 +45,8 @@ class Channel:
     """Lines of the place on the picture, large to small; by default address and name."""
     source: str = ""
     """The label of who runs it on the picture; by default the platform's name."""
-
-
-@dataclass(slots=True)
-class Faults:
-    """Switches that may be changed while the platform runs; all off by default."""
-
-    wrong_password: bool = False
-    drop_keepalives: bool = False
-    loss: float = 0.0
-    """Share of RTP packets that are not sent, 0..1."""
-    reorder: float = 0.0
-    """Share of RTP packets that are sent after the one behind them, 0..1."""
-    no_rtp: bool = False
-    wrong_ssrc: bool = False
-    refuse_invite: int | None = None
-    """Answer every INVITE with this status."""
-    catalog_out_of_order: bool = False
-    catalog_duplicates: bool = False
-    """Send every second catalogue packet twice."""
-    catalog_missing: int = 0
-    """Keep back this many packets at the end, so that SumNum is never reached."""
-    catalog_wrong_sum: int = 0
-    """Added to SumNum."""
+    ptz: bool = False
+    """Can be turned and zoomed."""
 
 
 @dataclass(slots=True)
@@ -98,6 +79,19 @@ class PlatformConfig:
     prewarm: int = 0
     """So many channels get their first pictures made in the background after the start."""
     faults: Faults = field(default_factory=Faults)
+    timers: Timers = field(default_factory=Timers)
+    record_days: int = 7
+    """How far recordings go back; 0 is a device without a recorder."""
+    tree: bool = False
+    """List regions, business groups and virtual organisations with the cameras, not cameras alone."""
+    voice: bool = False
+    """Has a voice output (type 137) that broadcasts can go to."""
+    answer_delay: float = 0.0
+    """Seconds between an INVITE and its answer, as a real camera needs."""
+    trusted_servers: tuple[str, ...] = ()
+    """`host:port` of servers that a redirect may lead to (§4.4)."""
+    position_interval: float = 5.0
+    """Seconds between two positions when a subscription does not say."""
 
     def __post_init__(self) -> None:
         code = _code(self.code)
@@ -134,7 +128,10 @@ _SIDES = ("东侧", "南侧", "西侧", "北侧")
 
 
 def generate_channels(count: int, code: str) -> list[Channel]:
-    """`count` invented cameras whose codes share centre and industry with the platform's; every eighth is H.265."""
+    """`count` invented cameras whose codes share centre and industry with the platform's.
+
+    Every fourth can be turned, every eighth is H.265.
+    """
     if not 0 < count <= MAX_CHANNELS:
         raise ConfigError(Text(f"通道数应在 1 到 {MAX_CHANNELS} 之间", f"channels must be 1 to {MAX_CHANNELS}"))
     _code(code)
@@ -153,6 +150,7 @@ def generate_channels(count: int, code: str) -> list[Channel]:
                 civil_code=code[:6],
                 codec="h265" if index % 8 == 7 else "h264",
                 scene=cast("SceneName", scene),
+                ptz=index % 4 == 0,
             )
         )
     return channels
@@ -191,6 +189,7 @@ def _channel(row: object, index: int) -> Channel:
         scene=scene,
         place=_lines(entry.get("place")),
         source=str(entry.get("source") or ""),
+        ptz=entry.get("ptz") is True,
     )
 
 

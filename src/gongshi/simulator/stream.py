@@ -13,9 +13,11 @@ from av.error import FFmpegError
 
 from gongshi.kit.clock import local, now
 from gongshi.protocols.ps import PsMuxer
-from gongshi.protocols.rtp import frame_rfc4571, packetize
+from gongshi.protocols.rtp import PS_PAYLOAD_TYPE, frame_rfc4571, packetize
 from gongshi.protocols.sdp import Setup
-from gongshi.simulator.config import Channel, Faults
+from gongshi.simulator.config import Channel
+from gongshi.simulator.faults import Faults
+from gongshi.simulator.playhead import Playhead
 from gongshi.simulator.video.clip import Clip, Feed, Studio
 from gongshi.simulator.video.encoder import TICKS
 
@@ -28,6 +30,8 @@ _LATE = 0.5
 _CONNECT_TRIES = 4
 _CONNECT_PAUSE = 1.0
 """GB/T 28181-2022 annex D: at least three further attempts, at least one second apart."""
+_IDLE = 0.05
+"""Seconds between two looks at a paused recording."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,9 @@ class Target:
 class MediaStream:
     """Sends one channel to one target. Made for an INVITE, started by its ACK, stopped by BYE."""
 
-    def __init__(self, channel: Channel, clip: Clip, studio: Studio, target: Target, ssrc: int) -> None:
+    def __init__(
+        self, channel: Channel, clip: Clip, studio: Studio, target: Target, ssrc: int, head: Playhead | None = None
+    ) -> None:
         self.channel = channel
         self.target = target
         self.ssrc = ssrc
@@ -50,7 +56,12 @@ class MediaStream:
         self.packets = 0
         self.bytes = 0
         self.faults = Faults()
+        self.head = head
+        """Where the recording stands; None is a live picture."""
+        self.sequence = random.randrange(1 << 16)
+        self.timestamp = 0
         self.on_broken: Callable[[], None] = lambda: None
+        self.on_finished: Callable[[], None] = lambda: None
         self._studio = studio
         self._feed = Feed(clip, studio)
         self._muxer = PsMuxer(channel.codec)
@@ -59,13 +70,12 @@ class MediaStream:
         self._writer: asyncio.StreamWriter | None = None
         self._connected = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._sequence = random.randrange(1 << 16)
         self._held: bytes | None = None
         self._skipping = False
 
     async def open(self, local_host: str) -> int:
         """Take a local port and start making the first picture. Raises `OSError`."""
-        self._feed.prepare(local(now()))
+        self._feed.prepare(self._moment())
         family = socket.AF_INET6 if ":" in self.target.host else socket.AF_INET
         if self.target.setup == "passive":
             self._server = await asyncio.start_server(self._accepted, local_host, 0, family=family)
@@ -112,29 +122,50 @@ class MediaStream:
             log.warning("simulator.media.broken", channel=self.channel.code, error=str(error))
             self.on_broken()
 
+    def _moment(self) -> datetime:
+        return local(self.head.moment if self.head else now())
+
     async def _pace(self) -> None:
         loop = asyncio.get_running_loop()
-        await asyncio.gather(*(asyncio.wrap_future(work) for work in self._feed.prepare(local(now()))))
-        origin = due = loop.time()
-        step = 1 / self._studio.form.fps
+        await asyncio.gather(*(asyncio.wrap_future(work) for work in self._feed.prepare(self._moment())))
+        due = loop.time()
+        frame = 1 / self._studio.form.fps
+        pace = frame / (self.head.pace if self.head else 1.0)
+        pts = 0
         while True:
             delay = due - loop.time()
             if delay < -_LATE:
                 # The machine was busy: go on from here instead of sending what is missed in one burst.
+                missed = -delay if self.head is None else 0.0
+                pts += round(missed * TICKS)
                 due, delay = loop.time(), 0.0
             await asyncio.sleep(max(0.0, delay))
-            self._send(local(now()), round((due - origin) * TICKS))
-            due += step
+            if self.head is not None and self.head.ended:
+                self.on_finished()
+                return
+            if self.head is not None and self.head.paused:
+                due = loop.time() + _IDLE
+                continue
+            self._send(self._moment(), pts)
+            due += pace
+            pts += round(frame * TICKS)
+            if self.head is not None and self.head.advance(frame):
+                self._feed.restart()
 
     def _send(self, moment: datetime, pts: int) -> None:
         frame = self._feed.frame(moment)
         self.frames += 1
         if self.faults.no_rtp or self._congested(key=frame.key):
             return
+        if self.faults.no_key_frame and frame.key:
+            return
         pack = self._muxer.frame(frame.data, pts, frame.key)
         ssrc = self.ssrc ^ 0x5A5A5A5A if self.faults.wrong_ssrc else self.ssrc
-        packets = packetize(pack, self._sequence, pts, ssrc)
-        self._sequence = (self._sequence + len(packets)) & 0xFFFF
+        stamp = 0 if self.faults.same_timestamp else pts
+        kind = 97 if self.faults.wrong_payload else PS_PAYLOAD_TYPE
+        packets = packetize(pack, self.sequence, stamp, ssrc, payload_type=kind)
+        self.timestamp = pts
+        self.sequence = (self.sequence + len(packets)) & 0xFFFF
         if self.faults.loss or self.faults.reorder:
             packets = self._spoil(packets)
         self._put(packets)
