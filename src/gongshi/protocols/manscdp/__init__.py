@@ -1,5 +1,19 @@
 """MANSCDP: the XML language of GB/T 28181 (annex A), read leniently and written by the tables."""
 
+from gongshi.protocols.manscdp.answers import (
+    CruisePoint,
+    CruiseTrack,
+    CruiseTrackEntry,
+    CruiseTrackList,
+    HomePosition,
+    HomePositionAnswer,
+    PresetItem,
+    PresetList,
+    PtzPosition,
+    Result,
+    SdCard,
+    SdCardStatus,
+)
 from gongshi.protocols.manscdp.catalog import CatalogCollector, CatalogItem, CatalogResponse, split_catalog
 from gongshi.protocols.manscdp.charset import Charset, decode
 from gongshi.protocols.manscdp.collector import Collector, CollectState
@@ -19,6 +33,20 @@ from gongshi.protocols.manscdp.messages import (
     version_edition,
 )
 from gongshi.protocols.manscdp.notifies import Broadcast, MediaStatus, SnapShotFinished, UpgradeResult, VideoUpload
+from gongshi.protocols.manscdp.queries import (
+    AlarmQuery,
+    ConfigDownloadQuery,
+    CruiseTrackListQuery,
+    CruiseTrackQuery,
+    DeviceInfoQuery,
+    DeviceStatusQuery,
+    HomePositionQuery,
+    MobilePositionQuery,
+    PlainQuery,
+    PresetQuery,
+    PtzPositionQuery,
+    SdCardStatusQuery,
+)
 from gongshi.protocols.manscdp.records import (
     RecordCollector,
     RecordInfo,
@@ -29,6 +57,7 @@ from gongshi.protocols.manscdp.records import (
 )
 
 __all__ = [
+    "AlarmQuery",
     "Broadcast",
     "CatalogCollector",
     "CatalogItem",
@@ -37,17 +66,40 @@ __all__ = [
     "Charset",
     "CollectState",
     "Collector",
+    "ConfigDownloadQuery",
+    "CruisePoint",
+    "CruiseTrack",
+    "CruiseTrackEntry",
+    "CruiseTrackList",
+    "CruiseTrackListQuery",
+    "CruiseTrackQuery",
     "DeviceInfo",
+    "DeviceInfoQuery",
     "DeviceStatus",
+    "DeviceStatusQuery",
     "Element",
     "Envelope",
+    "HomePosition",
+    "HomePositionAnswer",
+    "HomePositionQuery",
     "Keepalive",
     "MediaStatus",
+    "MobilePositionQuery",
+    "PlainQuery",
+    "PresetItem",
+    "PresetList",
+    "PresetQuery",
+    "PtzPosition",
+    "PtzPositionQuery",
     "RecordCollector",
     "RecordInfo",
     "RecordInfoQuery",
     "RecordItem",
+    "Result",
     "Root",
+    "SdCard",
+    "SdCardStatus",
+    "SdCardStatusQuery",
     "SnapShotFinished",
     "UpgradeResult",
     "VideoUpload",

@@ -6,6 +6,7 @@ from typing import Literal
 
 from gongshi.protocols.codes import Edition
 from gongshi.protocols.errors import RemoteProtocolError
+from gongshi.protocols.manscdp.charset import Charset
 from gongshi.protocols.manscdp.collector import Collector
 from gongshi.protocols.manscdp.element import Element, leaf, optional, to_integer, to_number
 from gongshi.protocols.manscdp.envelope import Envelope, build
@@ -194,13 +195,15 @@ class CatalogResponse:
             sum_num = None
         return cls(envelope.device_id, envelope.sn, sum_num, items, lost)
 
-    def build(self, edition: Edition = Edition.E2016) -> bytes:
+    def to_bytes(self, edition: Edition = Edition.E2016, charset: Charset = "gb18030") -> bytes:
         """The body of a Response."""
         children = [leaf("SumNum", self.sum_num if self.sum_num is not None else len(self.items))]
         if self.items:
             elements = [item.to_element(edition) for item in self.items]
             children.append(Element("DeviceList", "", elements, {"Num": str(len(elements))}))
-        return build("Response", "Catalog", self.sn or 0, self.device_id, children, edition=edition)
+        return build("Response", "Catalog", self.sn or 0, self.device_id, children, edition=edition, charset=charset)
+
+    build = to_bytes
 
 
 def split_catalog(

@@ -53,7 +53,7 @@ def split_codes(text: str | None) -> tuple[int, ...]:
     """A combination in either form; empty for 0, nothing and anything else. `12` without a slash is 1 and 2."""
     words = (text or "").replace(",", "/").split("/")
     digits = [word.strip() for word in words]
-    if any(not word.isascii() or not word.isdigit() or len(word) > 8 for word in digits):
+    if any(not word.isascii() or not word.isdigit() or len(word) > 12 for word in digits):
         return ()
     found = [int(word) for word in digits] if len(digits) > 1 else [int(letter) for letter in digits[0]]
     return () if 0 in found else tuple(dict.fromkeys(found))

@@ -1,13 +1,17 @@
-"""The MANSCDP messages of the main path as values: keepalive, device information and status, catalogue query."""
+"""The MANSCDP messages of the main path as values: keepalive, device information and status, catalogue query.
+
+`build` is `to_bytes` under its older name.
+"""
 
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 
 from gongshi.protocols.codes import Edition
-from gongshi.protocols.errors import RemoteProtocolError
+from gongshi.protocols.manscdp.charset import Charset
 from gongshi.protocols.manscdp.element import Element, leaf, optional
 from gongshi.protocols.manscdp.envelope import Envelope, build
+from gongshi.protocols.manscdp.values import read_result, read_switch, result_word, sn_of, switch_word
 
 BEIJING = timezone(timedelta(hours=8))
 
@@ -78,12 +82,14 @@ class Keepalive:
         status = (envelope.element.get("Status") or "OK").upper()
         return cls(envelope.device_id, envelope.sn or 0, status not in {"ERROR", "OFFLINE"}, faulty)
 
-    def build(self, edition: Edition = Edition.E2016) -> bytes:
+    def to_bytes(self, edition: Edition = Edition.E2016, charset: Charset = "gb18030") -> bytes:
         """The body."""
-        children = [leaf("Status", "OK" if self.ok else "ERROR")]
+        children = [leaf("Status", result_word(self.ok))]
         if self.faulty:
             children.append(Element("Info", "", [leaf("DeviceID", d) for d in self.faulty]))
-        return build("Notify", "Keepalive", self.sn, self.device_id, children, edition=edition)
+        return build("Notify", "Keepalive", self.sn, self.device_id, children, edition=edition, charset=charset)
+
+    build = to_bytes
 
 
 def fast_keepalive(body: bytes) -> Keepalive | None:
@@ -106,14 +112,19 @@ class CatalogQuery:
         """From an envelope that `is_("Query", "Catalog")`."""
         element = envelope.element
         return cls(
-            envelope.device_id, _sn(envelope), parse_time(element.get("StartTime")), parse_time(element.get("EndTime"))
+            envelope.device_id,
+            sn_of(envelope),
+            parse_time(element.get("StartTime")),
+            parse_time(element.get("EndTime")),
         )
 
-    def build(self, edition: Edition = Edition.E2016) -> bytes:
+    def to_bytes(self, edition: Edition = Edition.E2016, charset: Charset = "gb18030") -> bytes:
         """The body."""
         times = [("StartTime", self.start), ("EndTime", self.end)]
         children = [leaf(name, format_time(moment)) for name, moment in times if moment is not None]
-        return build("Query", "Catalog", self.sn, self.device_id, children, edition=edition)
+        return build("Query", "Catalog", self.sn, self.device_id, children, edition=edition, charset=charset)
+
+    build = to_bytes
 
 
 def build_query(cmd_type: str, device_id: str, sn: int, edition: Edition = Edition.E2016) -> bytes:
@@ -140,28 +151,30 @@ class DeviceInfo:
         e = envelope.element
         return cls(
             envelope.device_id,
-            _sn(envelope),
+            sn_of(envelope),
             e.get("DeviceName") or e.get("Name") or "",
-            (e.get("Result") or "OK").upper() == "OK",
+            read_result(e),
             e.get("Manufacturer") or "",
             e.get("Model") or "",
             e.get("Firmware") or "",
             e.integer("Channel") if e.get("Channel") else e.integer("MaxCamera"),
         )
 
-    def build(self, edition: Edition = Edition.E2016) -> bytes:
+    def to_bytes(self, edition: Edition = Edition.E2016, charset: Charset = "gb18030") -> bytes:
         """The body."""
         children = optional(
             [
                 ("DeviceName", self.name),
-                ("Result", "OK" if self.result else "ERROR"),
+                ("Result", result_word(self.result)),
                 ("Manufacturer", self.manufacturer),
                 ("Model", self.model),
                 ("Firmware", self.firmware),
                 ("Channel", self.channels),
             ]
         )
-        return build("Response", "DeviceInfo", self.sn, self.device_id, children, edition=edition)
+        return build("Response", "DeviceInfo", self.sn, self.device_id, children, edition=edition, charset=charset)
+
+    build = to_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,45 +205,33 @@ class DeviceStatus:
         )
         return cls(
             envelope.device_id,
-            _sn(envelope),
-            (e.get("Result") or "OK").upper() == "OK",
+            sn_of(envelope),
+            read_result(e),
             (e.get("Online") or "ONLINE").upper() != "OFFLINE",
             (e.get("Status") or "OK").upper() == "OK",
             e.get("Reason") or "",
-            _on_off(e.get("Encode")),
-            _on_off(e.get("Record")),
+            read_switch(e.get("Encode")),
+            read_switch(e.get("Record")),
             parse_time(e.get("DeviceTime")),
             tuple(duty),
         )
 
-    def build(self, edition: Edition = Edition.E2016) -> bytes:
+    def to_bytes(self, edition: Edition = Edition.E2016, charset: Charset = "gb18030") -> bytes:
         """The body."""
         children = optional(
             [
-                ("Result", "OK" if self.result else "ERROR"),
+                ("Result", result_word(self.result)),
                 ("Online", "ONLINE" if self.online else "OFFLINE"),
-                ("Status", "OK" if self.ok else "ERROR"),
+                ("Status", result_word(self.ok)),
                 ("Reason", self.reason),
-                ("Encode", _word(self.encode)),
-                ("Record", _word(self.record)),
+                ("Encode", switch_word(self.encode)),
+                ("Record", switch_word(self.record)),
                 ("DeviceTime", format_time(self.device_time) if self.device_time else None),
             ]
         )
         if self.alarms:
             items = [Element("Item", "", [leaf("DeviceID", d), leaf("DutyStatus", s)]) for d, s in self.alarms]
             children.append(Element("Alarmstatus", "", items, {"Num": str(len(items))}))
-        return build("Response", "DeviceStatus", self.sn, self.device_id, children, edition=edition)
+        return build("Response", "DeviceStatus", self.sn, self.device_id, children, edition=edition, charset=charset)
 
-
-def _on_off(text: str | None) -> bool | None:
-    return {"ON": True, "OFF": False}.get((text or "").strip().upper())
-
-
-def _word(value: bool | None) -> str | None:
-    return None if value is None else "ON" if value else "OFF"
-
-
-def _sn(envelope: Envelope) -> int:
-    if envelope.sn is None:
-        raise RemoteProtocolError("SN is missing")
-    return envelope.sn
+    build = to_bytes
