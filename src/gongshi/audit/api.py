@@ -96,11 +96,7 @@ async def entries(
     async with caller.unit() as uow:
         rows = await repository.entries(uow.session, filters, before=_cursor(cursor), limit=limit + 1)
         items = [_entry_out(entry, leaf, caller.lang) for entry, leaf in rows[:limit]]
-        words = filters.words()
-        detail: dict[str, Any] = {"shown": len(items), "conditions": words}
-        if words:
-            detail["filters"] = ", ".join(f"{name}={value}" for name, value in words.items())
-        await record(uow, "audit.log.read", detail=detail)
+        await record(uow, "audit.log.read", detail={"shown": len(items), "conditions": filters.words()})
     more = len(rows) > limit
     return EntryList(items=items, next_cursor=encode_cursor(items[-1].id) if more else None)
 

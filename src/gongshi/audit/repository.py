@@ -9,6 +9,7 @@ from sqlalchemy import or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gongshi.audit.models import Checkpoint, Entry, Leaf
+from gongshi.kit import clock
 
 WAKE_CHANNEL = "gongshi_audit"
 
@@ -58,7 +59,11 @@ class Filters:
 
     def words(self) -> dict[str, str]:
         """The conditions that were set, for the entry that tells of the reading."""
-        return {name: str(value) for name in self.__slots__ if (value := getattr(self, name)) is not None}
+        given = {name: value for name in self.__slots__ if (value := getattr(self, name)) is not None}
+        return {
+            name: f"{clock.local(value):%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
+            for name, value in given.items()
+        }
 
 
 _MAX_INT = 2**31 - 1

@@ -81,6 +81,25 @@ _ACTIONS = {
     "download": ("下载", "download", "downloaded"),
     "snapshot": ("抓拍", "take a snapshot of", "took a snapshot of"),
 }
+_NOBODY = {
+    "person": Text("未知账号", "An unknown account"),
+    "service": Text("接口账号", "A service account"),
+    "upper": Text("上级平台", "An upper platform"),
+}
+"""Who acted, where no name is on record."""
+
+_CONDITIONS = {
+    "q": Text("关键词", "words"),
+    "action": Text("操作", "action"),
+    "person": Text("人员", "person"),
+    "organisation": Text("单位", "unit"),
+    "camera": Text("摄像机", "camera"),
+    "grant": Text("授权", "grant"),
+    "session": Text("调阅", "session"),
+    "since": Text("自", "from"),
+    "until": Text("至", "to"),
+}
+
 _OUTCOMES = {
     "agreed": Text("同意", "agreed"),
     "objected": Text("不同意", "objected"),
@@ -112,6 +131,19 @@ def _both(value: Any) -> Text | None:
 
 def _part(value: Text | None, zh: str, en: str) -> Text:
     return Text(zh.format(value.zh), en.format(value.en)) if value is not None else Text("", "")
+
+
+def _conditions(value: Any) -> Text | None:
+    """What the log was searched for, each condition by its name on the page."""
+    if not isinstance(value, Mapping) or not value:
+        return None
+    pairs = [
+        (_CONDITIONS.get(str(key), Text(str(key), str(key))), str(word))
+        for key, word in cast("Mapping[Any, Any]", value).items()
+    ]
+    return Text(
+        "，".join(f"{name.zh} {word}" for name, word in pairs), ", ".join(f"{name.en} {word}" for name, word in pairs)
+    )
 
 
 def _pieces(entry: Mapping[str, Any], detail: Mapping[str, Any]) -> dict[str, Text]:
@@ -166,7 +198,7 @@ def _pieces(entry: Mapping[str, Any], detail: Mapping[str, Any]) -> dict[str, Te
         "as_user": _part(of("username"), "（账号 {}）", " as {}"),
         "named": _part(of("name", "username", "code"), " {} ", " {}"),
         "file": _part(of("file_name"), "《{}》", " “{}”"),
-        "filters": _part(of("filters"), "（{}）", " ({})"),
+        "filters": _part(_conditions(detail.get("conditions")) or of("filters"), "（{}）", " ({})"),
         "result": of("result") or Text("", ""),
         "route": _part(of("permission", "route", "path"), "（{}）", " ({})"),
     }
@@ -183,8 +215,8 @@ def sentence(entry: Mapping[str, Any]) -> Text:
     if entry.get("actor_kind") == "system":
         who = Text("系统", "The system")
     else:
-        words = " ".join(word for word in (unit, name) if word) or str(entry.get("actor_kind"))
-        who = Text(words, words)
+        words, kind = " ".join(word for word in (unit, name) if word), str(entry.get("actor_kind"))
+        who = Text(words, words) if words else _NOBODY.get(kind, Text(kind, kind))
     action = str(entry["action"])
     template = _PLAIN.get(action)
     if template is None:
@@ -192,4 +224,5 @@ def sentence(entry: Mapping[str, Any]) -> Text:
     pieces = _pieces(entry, detail_of(entry))
     zh = template.zh.format(**{key: value.zh for key, value in pieces.items()})
     en = template.en.format(**{key: value.en for key, value in pieces.items()})
-    return Text(f"{who.zh} 于 {time_text} {zh}", f"{who.en} at {time_text} {en}")
+    # A name at the very end brings a space for words that do not follow.
+    return Text(f"{who.zh} 于 {time_text} {zh}".rstrip(), f"{who.en} at {time_text} {en}".rstrip())

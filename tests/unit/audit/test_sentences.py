@@ -42,6 +42,23 @@ def test_a_look_at_a_camera_reads_like_a_sentence():
     )
 
 
+def test_a_search_of_the_log_names_its_conditions():
+    told = sentence({**ENTRY, "action": "audit.log.read", "detail": '{"conditions": {"action": "media", "q": "路口"}}'})
+    assert told.zh == "市应急局 值班员 于 10:31:07 查阅审计日志（操作 media，关键词 路口）"
+    assert told.en.endswith("read the log (action media, words 路口)")
+
+
+def test_nobody_known_is_said_in_words():
+    entry = {**ENTRY, "action": "identity.login.failed", "actor_name": "", "organisation_name": None, "detail": "{}"}
+    assert sentence(entry).zh == "未知账号 于 10:31:07 登录失败"
+    assert sentence(entry).en == "An unknown account at 10:31:07 failed to log in"
+
+
+def test_a_sentence_ends_without_a_space():
+    told = sentence({**ENTRY, "action": "identity.account.created", "detail": '{"username": "wang"}'})
+    assert told.zh == "市应急局 值班员 于 10:31:07 新建账号 wang"
+
+
 def test_an_unknown_action_is_told_by_its_name():
     assert sentence({**ENTRY, "action": "storage.hold.placed", "detail": "{}"}).zh.endswith("执行 storage.hold.placed")
 
