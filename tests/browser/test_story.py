@@ -212,6 +212,7 @@ def test_5_revoking_stops_the_running_picture_within_two_seconds_and_says_why(vi
     expect(live.ending).to_contain_text("值守任务结束")
     assert live.shown()["width"] == 0
     assert httpx.get(asked.value.url, timeout=5).status_code in {401, 403, 404, 410}
+    expect(watcher.get("ask-again")).to_be_visible()
     watcher.page.screenshot(path=OUTPUT / "story-revoked.png")
     expect(police.get("grant-state")).to_have_attribute("data-code", "revoked")
 
