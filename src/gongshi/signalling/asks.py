@@ -1,37 +1,90 @@
 """What a REGISTER asks, however it was read."""
 
-from collections.abc import Callable, Sequence
+import secrets
 from dataclasses import dataclass
+from typing import Final, Protocol
 
 from gongshi.protocols.errors import LocalProtocolError
 from gongshi.protocols.sip import NameAddr, Request, Response, readable
-from gongshi.protocols.sip.transactions import ServerKey, server_key
+from gongshi.protocols.sip.transactions import server_key
 
-Headers = Sequence[tuple[str, str]]
+TAG: Final = secrets.token_hex(8)
+"""One tag for all answers: a repeated request must get the same one (RFC 3261 §8.2.7), and nothing depends on it."""
 
 
-@dataclass(slots=True)
-class Ask:
-    """`answer(status, headers)` gives the bytes of an answer. Texts are as sent."""
+class Ask(Protocol):
+    """Texts are as sent."""
 
+    @property
+    def code(self) -> str:
+        """Who registers: the user of To."""
+        ...
+
+    @property
+    def sender(self) -> str:
+        """The user of From."""
+        ...
+
+    @property
+    def authorization(self) -> str | None: ...
+
+    @property
+    def expires(self) -> int | None:
+        """Seconds: the header's, else the Contact's."""
+        ...
+
+    @property
+    def contact(self) -> str | None: ...
+
+    @property
+    def contact_uri(self) -> str | None:
+        """The Contact's address in brackets, to be given back; None when there is none that can be."""
+        ...
+
+    @property
+    def call_id(self) -> str: ...
+
+    @property
+    def version(self) -> str | None: ...
+
+    @property
+    def user_agent(self) -> str | None: ...
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """Equal for repetitions of the same request."""
+        ...
+
+    def answer(self, status: int, more: str) -> bytes:
+        """The bytes of an answer; `more` is whole header lines."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The long way: from a parsed request."""
+
+    request: Request
     code: str
-    """Who registers: the user of To."""
     sender: str
     authorization: str | None
     expires: int | None
     contact: str | None
     contact_uri: str | None
-    """The Contact's address in brackets, to be given back; None when there is none that can be."""
     call_id: str
     version: str | None
     user_agent: str | None
-    key: ServerKey
-    """Equal for repetitions of the same request."""
-    answer: Callable[[int, Headers], bytes]
+    key: tuple[str | int, ...]
+
+    def answer(self, status: int, more: str) -> bytes:
+        headers = [
+            (name, value) for name, colon, value in (line.partition(": ") for line in more.split("\r\n")) if colon
+        ]
+        return Response.to_request(self.request, status, headers=headers, tag=TAG).to_bytes()
 
 
 def ask_of(request: Request, host: str, port: int) -> Ask:
-    """The long way: from a parsed request. Raises RemoteProtocolError for what cannot be read."""
+    """Raises RemoteProtocolError for what cannot be read."""
     key = server_key(request, host)
     request.stamp_source(host, port)
     contact = request.contact
@@ -41,7 +94,8 @@ def ask_of(request: Request, host: str, port: int) -> Ask:
             uri = str(NameAddr(contact.uri))
         except LocalProtocolError:
             uri = None
-    return Ask(
+    return Read(
+        request=request,
         code=request.to.user,
         sender=request.from_.user,
         authorization=request.headers.get("Authorization"),
@@ -52,7 +106,6 @@ def ask_of(request: Request, host: str, port: int) -> Ask:
         version=_text(request.gb_version),
         user_agent=_text(request.headers.get("User-Agent")),
         key=key,
-        answer=lambda status, headers: Response.to_request(request, status, headers=list(headers)).to_bytes(),
     )
 
 

@@ -1,135 +1,254 @@
-"""Ordinary REGISTER and keepalive datagrams, read and answered as text.
+"""Ordinary REGISTER and keepalive datagrams, read by one expression and answered as text.
 
-What thousands of devices send each minute costs least this way (signalling.md §6).
-Anything out of the ordinary (folded, compact, repeated or unknown headers, several Via, other line ends, other letter
-case) gives None and goes the long way, where everything is understood and everything refused that must be.
+What thousands of devices send each minute costs least this way (signalling.md §6). Anything out of the ordinary
+(folded, compact, repeated or unknown headers, several Via, other line ends, other letter case) gives None and goes the
+long way, where everything is understood and everything refused that must be.
 """
 
+import hashlib
+import hmac
 import re
-import secrets
-from typing import Final
+from typing import Final, NamedTuple
 
-from gongshi.protocols.manscdp import fast_keepalive
 from gongshi.protocols.sip.message import REASONS
-from gongshi.signalling.asks import Ask, Headers
+from gongshi.signalling.asks import TAG
 
-_TAG: Final = secrets.token_hex(8)
-"""One tag for all answers: a repeated request must get the same one (RFC 3261 §8.2.7), and nothing depends on it."""
-
-_ADDRESS = r"<sip:([0-9]{20})@[0-9A-Za-z.-]+(?::[0-9]{1,4}|:[1-5][0-9]{4})?>"
-_FROM: Final = re.compile(rf'(?:"[^"\\]*" ?)?{_ADDRESS}(?:;[^<>",\s;]+)*')
-_TO: Final = re.compile(rf"{_ADDRESS}(;tag=[^<>\",\s;]+)?")
-_CONTACT: Final = re.compile(rf"({_ADDRESS})(?:;expires=([0-9]{{1,9}}))?")
-_VIA: Final = re.compile(
-    r"SIP/2\.0/UDP [0-9A-Za-z.-]+(?::[0-9]{1,4}|:[1-5][0-9]{4})?"
-    r"((?:;(?!received\b|rport\b)[^\s,\";]+)*)(;rport(?=;|$))?((?:;(?!received\b|rport\b)[^\s,\";]+)*)"
+# Every repetition stops at a character that it does not take itself, so that no input is read twice.
+_HOST: Final = r"[0-9A-Za-z.-]+(?::[0-9]{1,4}|:[1-5][0-9]{4})?"
+_PARAMETER: Final = r"[!#-+\--:=?-~]+"
+_ADDRESS: Final = rf"@{_HOST}>"
+_BRANCH: Final = r"branch=[!#-+\--:<-~]+"
+_TEXT: Final = r"[!-~][ -~]*"
+_HEAD: Final = (
+    rf"Via: (?P<via>SIP/2\.0/UDP {_HOST}(?:(?:;rport)?;{_BRANCH}|;{_BRANCH};rport))\r\n"
+    r"(?:Max-Forwards: ([0-9]{1,3})\r\n)?"
+    rf'From: (?P<sender>(?:"[ !#-\[\]-~]*" ?)?<sip:(?P<code>[0-9]{{20}}){_ADDRESS}(?:;{_PARAMETER})*)\r\n'
+    rf"To: (?P<receiver><sip:(?P<to>[0-9]{{20}}){_ADDRESS}(?:;tag={_PARAMETER})?)\r\n"
+    r"Call-ID: (?P<call>[!-~]{1,200})\r\n"
 )
-_CALL_ID: Final = re.compile(r"[!-~]{1,200}")
-_CSEQ: Final = re.compile(r"[0-9]{1,9} (REGISTER|MESSAGE)")
-_START: Final = re.compile(r"(REGISTER|MESSAGE) sip:[0-9A-Za-z@.:-]+ SIP/2\.0")
-_NUMBER: Final = re.compile(r"[0-9]{1,9}")
-_NEEDED: Final = ("Via", "From", "To", "Call-ID", "CSeq", "Content-Length")
-_READ: Final = frozenset({*_NEEDED, "Contact", "Expires", "Authorization", "X-GB-Ver", "User-Agent"})
-_PASSED_OVER: Final = frozenset({"Max-Forwards", "Content-Type", "Allow", "Supported", "Accept"})
+_INNER: Final = 2
+"""Groups inside of groups: `code` and `to`."""
+_REST: Final = "|".join(
+    [
+        r"Content-Length: (?P<length>0|[1-9][0-9]{0,4})\r\n",
+        r"Max-Forwards: ([0-9]{1,3})\r\n",
+        rf"User-Agent: (?P<agent>{_TEXT})\r\n",
+        *(rf"{name}: ({_TEXT})\r\n" for name in ("Content-Type", "Allow", "Supported", "Accept")),
+    ]
+)
+_REGISTER: Final = re.compile(
+    rf"REGISTER sip:[0-9A-Za-z@.:-]+ SIP/2\.0\r\n{_HEAD}CSeq: (?P<cseq>[0-9]{{1,9}} REGISTER)\r\n"
+    rf"(?:Contact: (?P<contact><sip:[0-9]{{20}}{_ADDRESS}(?:;expires=[0-9]{{1,9}})?)\r\n|"
+    rf"Expires: (?P<expires>[0-9]{{1,9}})\r\n|Authorization: (?P<proof>{_TEXT})\r\n|"
+    rf"X-GB-Ver: (?P<version>{_TEXT})\r\n|{_REST})+(?P<blank>\r\n)"
+)
+_KEEPALIVE: Final = re.compile(
+    rf"MESSAGE sip:[0-9A-Za-z@.:-]+ SIP/2\.0\r\n{_HEAD}CSeq: (?P<cseq>[0-9]{{1,9}} MESSAGE)\r\n(?:{_REST})+"
+    r"(?P<blank>\r\n)\s*(?:<\?xml[^>]{0,100}\?>\s*)?<Notify>\s*<CmdType>Keepalive</CmdType>\s*<SN>[0-9]{1,10}</SN>\s*"
+    r"<DeviceID>[0-9]{20}</DeviceID>\s*<Status>(?:OK|ERROR)</Status>\s*"
+    r"(?:<Info>\s*</Info>\s*|<Info\s?/>\s*)?</Notify>\s*",
+    re.ASCII,
+)
+_PROOF: Final = re.compile(
+    r'Digest username="([!#-\[\]-~]*)", ?realm="([!#-\[\]-~]*)", ?nonce="([!#-\[\]-~]+)", ?uri="([!#-\[\]-~]*)", ?'
+    r'response="([0-9a-f]{32})"(?:, ?(?:(algorithm="?MD5"?)|(qop="?auth"?)|nc=([0-9A-Fa-f]{1,8})|cnonce="([!#-\[\]-~]*)"|'
+    r'(opaque="[!#-\[\]-~]*")))*'
+)
+_URIS: Final = 1_024
+_ORDER: Final = {name: place for place, name in enumerate(("Via", "From", "To", "Call-ID", "CSeq"))}
+_PLAIN: Final = ("via", "sender", "code", "receiver", "to", "call", "cseq", "length")
 
 
-class Plain:
-    """A datagram of the ordinary kind. `code` is who says it, from From."""
+class Plain(NamedTuple):
+    """What both kinds have. `code` is who says it, `to` whom From or To names; texts are as sent."""
 
-    __slots__ = ("body", "code", "fields", "method", "rport", "to", "to_tag")
+    via: str
+    sender: str
+    code: str
+    receiver: str
+    to: str
+    call_id: str
+    cseq: str
 
-    def __init__(self, method: str, fields: dict[str, str], body: bytes) -> None:
-        self.method = method
-        self.fields = fields
-        self.body = body
-        self.code = ""
-        self.to = ""
-        self.to_tag = False
-        self.rport = False
-
-    @property
-    def is_keepalive(self) -> bool:
-        """A MESSAGE that says Keepalive and nothing else."""
-        return self.method == "MESSAGE" and fast_keepalive(self.body) is not None
-
-    def answer(self, status: int, headers: Headers, host: str, port: int) -> bytes:
-        """The answer's bytes, with the source written into Via (RFC 3581)."""
-        fields = self.fields
-        via = fields["Via"]
-        via = via.replace(";rport", f";rport={port}", 1) if self.rport else f"{via};rport={port}"
-        to = fields["To"] if self.to_tag else f"{fields['To']};tag={_TAG}"
-        more = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    def answer(self, status: int, more: str, host: str, port: int) -> bytes:
+        """The answer's bytes, with the source written into Via (RFC 3581). `more` is whole header lines."""
+        via = self.via
+        via = via.replace(";rport", f";rport={port}", 1) if ";rport" in via else f"{via};rport={port}"
+        receiver = self.receiver
+        tag = "" if receiver[-1] != ">" else f";tag={TAG}"
         return (
-            f"SIP/2.0 {status} {REASONS[status]}\r\nVia: {via};received={host}\r\nFrom: {fields['From']}\r\n"
-            f"To: {to}\r\nCall-ID: {fields['Call-ID']}\r\nCSeq: {fields['CSeq']}\r\n{more}Content-Length: 0\r\n\r\n"
+            f"SIP/2.0 {status} {REASONS[status]}\r\nVia: {via};received={host}\r\nFrom: {self.sender}\r\n"
+            f"To: {receiver}{tag}\r\nCall-ID: {self.call_id}\r\nCSeq: {self.cseq}\r\n{more}Content-Length: 0\r\n\r\n"
         ).encode()
 
-    def ask(self, host: str, port: int) -> Ask | None:
-        """As a REGISTER; None when it says something that only the long way understands."""
-        fields = self.fields
-        expires, contact = fields.get("Expires"), fields.get("Contact")
-        seconds = None
-        uri = None
-        if contact is not None:
-            found = _CONTACT.fullmatch(contact)
-            if found is None:
-                return None
-            uri = found[1]
-            seconds = None if found[3] is None else int(found[3])
-        if expires is not None:
-            if _NUMBER.fullmatch(expires) is None:
-                return None
-            seconds = int(expires)
-        return Ask(
-            code=self.to,
-            sender=self.code,
-            authorization=fields.get("Authorization"),
-            expires=seconds,
-            contact=contact,
-            contact_uri=uri,
-            call_id=fields["Call-ID"],
-            version=fields.get("X-GB-Ver") or None,
-            user_agent=fields.get("User-Agent") or None,
-            key=(fields["Via"], fields["Call-ID"], fields["CSeq"], host, str(port)),
-            answer=lambda status, headers: self.answer(status, headers, host, port),
-        )
 
+class Registration:
+    """An ordinary REGISTER; satisfies `asks.Ask`."""
 
-def read(data: bytes) -> Plain | None:
-    """Read a datagram, or give None."""
-    head, blank, body = data.partition(b"\r\n\r\n")
-    if not blank or not head.isascii() or data[:1] not in {b"R", b"M"}:
-        return None
-    text = head.decode("ascii")
-    lines = text.split("\r\n")
-    if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1 or "\0" in text:
-        return None
-    start = _START.fullmatch(lines[0])
-    if start is None:
-        return None
-    fields: dict[str, str] = {}
-    for line in lines[1:]:
-        name, colon, value = line.partition(":")
-        if name in _READ:
-            if not colon or name in fields:
-                return None
-            fields[name] = value.strip()
-        elif name not in _PASSED_OVER:
+    __slots__ = (
+        "_expires",
+        "_host",
+        "_plain",
+        "_port",
+        "authorization",
+        "code",
+        "contact",
+        "sender",
+        "user_agent",
+        "version",
+    )
+
+    def __init__(
+        self,
+        plain: Plain,
+        contact: str | None,
+        expires: str | None,
+        authorization: str | None,
+        version: str | None,
+        user_agent: str | None,
+        host: str,
+        port: int,
+    ) -> None:
+        self._plain = plain
+        self.contact = contact
+        self._expires = expires
+        self._host = host
+        self._port = port
+        self.code = plain.to
+        self.sender = plain.code
+        self.authorization = authorization
+        # Blanks after a value do not belong to it.
+        self.user_agent = user_agent.rstrip() if user_agent else None
+        self.version = version.rstrip() if version else None
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """Equal for repetitions of the same request."""
+        plain = self._plain
+        return (plain.via, plain.call_id, plain.cseq, self._host, self._port)
+
+    @property
+    def expires(self) -> int | None:
+        """Seconds: the header's, else the Contact's."""
+        if self._expires is not None:
+            return int(self._expires)
+        contact = self.contact
+        if contact is None or contact[-1] == ">":
             return None
-    return _checked(Plain(start[1], fields, body))
+        return int(contact.rpartition("=")[2])
+
+    @property
+    def contact_uri(self) -> str | None:
+        contact = self.contact
+        return None if contact is None else contact.partition(";")[0]
+
+    @property
+    def call_id(self) -> str:
+        return self._plain.call_id
+
+    def answer(self, status: int, more: str) -> bytes:
+        return self._plain.answer(status, more, self._host, self._port)
 
 
-def _checked(plain: Plain) -> Plain | None:
-    fields = plain.fields
-    for name in _NEEDED:
-        if name not in fields:
+class Proof(NamedTuple):
+    """MD5 credentials as nearly every device writes them, with the same checks as `Credentials`."""
+
+    username: str
+    nonce: str
+    uri: str
+    response: str
+    middle: str
+    """What stands between the two hashes."""
+    algorithm: str = "MD5"
+
+    def verify(self, method: str, ha1_hex: str) -> bool:
+        """Does the response prove knowledge of `ha1_hex`? The caller checks nonce and username itself."""
+        key = (method, self.uri)
+        ha2 = _HA2.get(key)
+        if ha2 is None:
+            if len(_HA2) >= _URIS:
+                _HA2.clear()
+            ha2 = _HA2[key] = _md5(f"{method}:{self.uri}")
+        return hmac.compare_digest(_md5(f"{ha1_hex}:{self.middle}:{ha2}"), self.response)
+
+
+_HA2: Final[dict[tuple[str, str], str]] = {}
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def read_proof(text: str) -> Proof | None:
+    """Read Authorization in the order and spelling of nearly every device, or give None."""
+    found = _PROOF.fullmatch(text)
+    if found is None:
+        return None
+    username, _, nonce, uri, response, algorithm, qop, nc, cnonce, opaque = found.groups()
+    given = 5 + (algorithm is not None) + (qop is not None) + (nc is not None) + (cnonce is not None)
+    # A comma inside of a value, or a parameter twice, makes the numbers differ.
+    if text.count(",") != given + (opaque is not None) - 1 or not username:
+        return None
+    middle = f"{nonce}:{nc or ''}:{cnonce or ''}:auth" if qop else nonce
+    return Proof(username, nonce, uri, response, middle)
+
+
+def read_keepalive(data: bytes) -> Plain | None:
+    """Read a datagram that is an ordinary keepalive and nothing else, or give None."""
+    found = _match(_KEEPALIVE, data)
+    if found is None:
+        return None
+    *parts, length = found.group(*_KEEPALIVE_PARTS)
+    if int(length) != len(data) - found.end(_KEEPALIVE_BLANK):
+        return None
+    return Plain(*parts)
+
+
+def read_register(data: bytes, host: str, port: int) -> Registration | None:
+    """Read a datagram that is an ordinary REGISTER, or give None."""
+    found = _match(_REGISTER, data)
+    if found is None:
+        return None
+    via, sender, code, receiver, to, call, cseq, length, contact, expires, proof, version, agent = found.group(
+        *_REGISTER_PARTS
+    )
+    if length != "0":
+        return None
+    plain = Plain(via, sender, code, receiver, to, call, cseq)
+    return Registration(plain, contact, expires, proof, version, agent, host, port)
+
+
+def _places(pattern: re.Pattern[str], *names: str) -> tuple[int, ...]:
+    return tuple(pattern.groupindex[name] for name in names)
+
+
+_KEEPALIVE_PARTS: Final = _places(_KEEPALIVE, *_PLAIN)
+_KEEPALIVE_BLANK: Final = _KEEPALIVE.groupindex["blank"]
+_REGISTER_PARTS: Final = _places(_REGISTER, *_PLAIN, "contact", "expires", "proof", "version", "agent")
+
+
+def _match(pattern: re.Pattern[str], data: bytes) -> re.Match[str] | None:
+    """The datagram as a whole, with every header at most once and a Content-Length."""
+    try:
+        text = data.decode("ascii")
+    except UnicodeDecodeError:
+        return None
+    found = pattern.fullmatch(text)
+    if found is None:
+        text = _arranged(text)
+        found = pattern.fullmatch(text) if text is not None else None
+        if found is None or text is None:
             return None
-    sender, to, via = _FROM.fullmatch(fields["From"]), _TO.fullmatch(fields["To"]), _VIA.fullmatch(fields["Via"])
-    if sender is None or to is None or via is None or _CALL_ID.fullmatch(fields["Call-ID"]) is None:
+    # One group of each header and the blank line took part; the start line has none. More lines mean a repeated header.
+    lines = text.count("\n", 0, found.end("blank"))
+    return found if len(found.groups()) - found.groups().count(None) - _INNER == lines - 1 and found["length"] else None
+
+
+def _arranged(text: str) -> str | None:
+    """The same message with Via, From, To, Call-ID and CSeq first; None when they are already, or nothing like it."""
+    head, blank, body = text.partition("\r\n\r\n")
+    if not blank or (body and "<CmdType>Keepalive<" not in body):
         return None
-    cseq = _CSEQ.fullmatch(fields["CSeq"])
-    if cseq is None or cseq[1] != plain.method or fields["Content-Length"] != str(len(plain.body)):
-        return None
-    plain.code, plain.to = sender[1], to[1]
-    plain.to_tag, plain.rport = to[2] is not None, via[2] is not None
-    return plain
+    start, *lines = head.split("\r\n")
+    arranged = sorted(lines, key=lambda line: _ORDER.get(line.partition(":")[0], len(_ORDER)))
+    return None if arranged == lines else "\r\n".join([start, *arranged, "", body])

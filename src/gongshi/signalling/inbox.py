@@ -26,7 +26,7 @@ from gongshi.signalling.agent import Agent, Sender
 from gongshi.signalling.asks import ask_of
 from gongshi.signalling.calls import Calls
 from gongshi.signalling.catalogue import Catalogues
-from gongshi.signalling.fast import Plain, read
+from gongshi.signalling.fast import read_keepalive, read_register
 from gongshi.signalling.limits import Sparse
 from gongshi.signalling.party import Party
 from gongshi.signalling.peers import Peers, PeerState
@@ -58,7 +58,6 @@ class Inbox:
         trace: Trace,
         send: Sender,
         flow_from: Callable[[str, int], Flow],
-        send_datagram: Callable[[bytes, str, int], None],
     ) -> None:
         self._agent = agent
         self._endpoint = agent.endpoint
@@ -69,7 +68,6 @@ class Inbox:
         self._trace = trace
         self._send = send
         self._flow_from = flow_from
-        self._send_datagram = send_datagram
         self._sparse = Sparse(60.0)
         self.parties: list[Party] = []
         self._invites: dict[int, Party] = {}
@@ -79,41 +77,41 @@ class Inbox:
 
     # --- bytes -------------------------------------------------------------------------------------------------------
 
-    def datagram(self, data: bytes, host: str, port: int, now: float) -> None:
-        """One UDP datagram."""
-        plain = read(data)
-        if plain is not None and self._quickly(plain, data, host, port, now):
-            return
+    def datagram(self, data: bytes, host: str, port: int, now: float) -> bytes | None:
+        """One UDP datagram; gives the answer to it when there is one at once."""
+        answer = self._quickly(data, host, port, now)
+        if answer is not None:
+            return answer
         if not data.strip(b"\r\n\0 "):
             # An empty datagram keeps a NAT's door open and wants nothing.
-            return
+            return None
         flow = self._flow_from(host, port)
         try:
             message = parse_message(data)
         except RemoteProtocolError as error:
             self.unreadable(flow, error, data)
-            return
+            return None
         self._note(message, flow, data)
         self._message(message, flow, now)
+        return None
 
-    def _quickly(self, plain: Plain, data: bytes, host: str, port: int, now: float) -> bool:
-        """Answer an ordinary REGISTER or keepalive; False when the long way must decide."""
-        if plain.method == "MESSAGE":
+    def _quickly(self, data: bytes, host: str, port: int, now: float) -> bytes | None:
+        """The answer to an ordinary REGISTER or keepalive; None when the long way must decide."""
+        if data[:8] == b"MESSAGE ":
             # Not traced: thousands of them would push out of the ring whatever somebody may want to read.
-            if not plain.is_keepalive or not self._registrar.heard(plain.code, host, port, now):
-                return False
+            plain = read_keepalive(data)
+            if plain is None or not self._registrar.heard(plain.code, host, port, now):
+                return None
             self.counters["keepalives"] += 1
-            self._send_datagram(plain.answer(200, (), host, port), host, port)
-            return True
-        ask = plain.ask(host, port)
+            return plain.answer(200, "", host, port)
+        ask = read_register(data, host, port) if data[:9] == b"REGISTER " else None
         if ask is None:
-            return False
+            return None
         self.counters["registers"] += 1
-        answer = self._registrar.register(ask, host, lambda: self._flow_from(host, port), now)
-        self._send_datagram(answer, host, port)
         peer = self._peers.get(ask.code)
-        self._trace.exchange(peer.id if peer is not None else STRANGERS, host, port, data, answer)
-        return True
+        answer = self._registrar.register(ask, host, port, self._flow_from, now)
+        self._trace.exchange(peer.id if peer is not None else STRANGERS, host, port, data, answer, now)
+        return answer
 
     def streamed(self, message: SipMessage, flow: Flow, now: float) -> None:
         """One message cut from a TCP stream."""
@@ -156,7 +154,7 @@ class Inbox:
                 if message.method == "REGISTER":
                     self.counters["registers"] += 1
                     ask = ask_of(message, flow.host, flow.port)
-                    self._send(self._registrar.register(ask, flow.host, lambda: flow, now), flow)
+                    self._send(self._registrar.register(ask, flow.host, flow.port, flow, now), flow)
                     return
                 if message.method == "MESSAGE" and self._keepalive(message, flow, now):
                     return

@@ -1,7 +1,9 @@
-"""Bounds against floods: token buckets per source, and logs that say the same thing once (Q-41)."""
+"""Bounds against floods: token buckets per source, short memories, and logs that say the same thing once (Q-41)."""
 
 from collections.abc import Hashable
-from typing import Final
+from typing import Final, Generic, TypeVar
+
+_Value = TypeVar("_Value")
 
 _FULL: Final = 50_000
 
@@ -33,6 +35,38 @@ class Buckets:
             return False
         bucket[0] = tokens - 1.0
         return True
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+
+class Memory(Generic[_Value]):
+    """Remembers values for one to two `lifetime` seconds; two generations, the older one is forgotten as a whole.
+
+    Under a flood of more than `limit` values generations turn early, so that memory stays bounded.
+    """
+
+    def __init__(self, lifetime: float, limit: int = _FULL) -> None:
+        self._lifetime = lifetime
+        self._limit = limit
+        self._young: dict[Hashable, _Value] = {}
+        self._old: dict[Hashable, _Value] = {}
+        self._turn = float("-inf")
+
+    def get(self, key: Hashable, now: float) -> _Value | None:
+        if now >= self._turn + self._lifetime:
+            self._age(now)
+        found = self._young.get(key)
+        return self._old.get(key) if found is None else found
+
+    def put(self, key: Hashable, value: _Value, now: float) -> None:
+        if len(self._young) >= self._limit:
+            self._age(now)
+        self._young[key] = value
+
+    def _age(self, now: float) -> None:
+        self._old = self._young if now < self._turn + 2 * self._lifetime else {}
+        self._young, self._turn = {}, now
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)

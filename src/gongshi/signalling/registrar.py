@@ -4,8 +4,9 @@ Both are answered without the transaction layer, which would cost more than they
 from a store of its own, a repeated keepalive is answered like the first.
 """
 
+import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from gongshi.kit import clock
@@ -18,19 +19,23 @@ from gongshi.protocols.sip import (
     NonceIssuer,
     NonceState,
 )
-from gongshi.protocols.sip.transactions import ReplayStore
 from gongshi.signalling.asks import Ask
-from gongshi.signalling.limits import Buckets
+from gongshi.signalling.fast import read_proof
+from gongshi.signalling.limits import Buckets, Memory
 from gongshi.signalling.peers import Peers, PeerState
 from gongshi.signalling.policy import Policy
 
-VERSION: Final = ("X-GB-Ver", "3.0")
+VERSION: Final = "X-GB-Ver: 3.0\r\n"
 """On REGISTER's answers, good or bad (2022 annex I)."""
-_VERSION: Final = (VERSION,)
-RETRY_AFTER: Final = "30"
+_BUSY: Final = f"Retry-After: 30\r\n{VERSION}"
 
 Refusal = Literal["unknown", "disabled", "identity", "password", "flood", "elsewhere"]
+Path = Flow | Callable[[str, int], Flow]
+"""What a request came over; for a datagram the making of it, which most need not."""
+Outcome = tuple[int, str, int | None]
+"""(status, header lines, seconds granted): what the answer to a proof is made of, whoever asks."""
 _KEPT_TEXT: Final = 200
+_REMEMBERED: Final = 100_000
 
 
 class Registrar:
@@ -49,88 +54,119 @@ class Registrar:
     ) -> None:
         self._peers = peers
         self._policy = policy
-        self._realm = realm
         self._on_bound = on_bound
         self._on_unbound = on_unbound
         self._on_moved = on_moved
         self._on_refused = on_refused
         self._nonces = NonceIssuer()
+        self._fresh, self._stale = (_challenge_lines(realm, stale=stale) for stale in (False, True))
         self._sources = Buckets(policy.source_rate, policy.source_burst)
         self._devices = Buckets(policy.device_rate, policy.device_burst)
-        self._replay = ReplayStore(policy.timers.limit)
+        self._replay: Memory[Outcome] = Memory(policy.timers.limit, _REMEMBERED)
+        self._now = float("-inf")
+        self._moment = clock.now()
+        self._date = ""
+        self._ends: dict[int, datetime] = {}
+        self._outcomes: dict[int, Outcome] = {}
+
+    def _look(self, now: float) -> datetime:
+        """The time of day. A batch of messages has one `now` and needs one look at the clock."""
+        if now != self._now:
+            self._now, self._moment, self._date = now, clock.now(), ""
+            self._ends, self._outcomes = {}, {}
+        return self._moment
 
     # --- REGISTER ----------------------------------------------------------------------------------------------------
 
-    def register(self, ask: Ask, host: str, flow: Callable[[], Flow], now: float) -> bytes:
-        """The answer's bytes. `host` is where it came from, `flow` makes the path to bind to."""
-        code = ask.code
+    def register(self, ask: Ask, host: str, port: int, path: Path, now: float) -> bytes:
+        """The answer's bytes. `host` and `port` are where it came from."""
         if not self._sources.take(host, now):
             return self._flooded(ask, host)
+        code = ask.code
         peer = self._peers.get(code)
         if peer is None or not peer.enabled:
             self._on_refused(code, host, "unknown" if peer is None else "disabled")
-            return ask.answer(403, _VERSION)
-        if ask.authorization is None:
+            return ask.answer(403, VERSION)
+        given = ask.authorization
+        if given is None:
             return self._challenge(ask, host, now)
-        known = self._replay.begin(ask.key, now)
-        if known:
-            return known
-        answer = self._proved(ask, ask.authorization, peer, host, flow, now)
-        self._replay.finish(ask.key, answer, now)
-        return answer
+        key = hash(ask.key)
+        outcome = self._replay.get(key, now)
+        if outcome is None:
+            outcome = self._proved(ask, given, peer, host, port, path, now)
+            if isinstance(outcome, bool):
+                return self._challenge(ask, host, now, stale=outcome)
+            self._replay.put(key, outcome, now)
+        status, more, granted = outcome
+        if granted is not None and (uri := ask.contact_uri) is not None:
+            more = f"Contact: {uri};expires={granted}\r\n{more}"
+        return ask.answer(status, more)
 
     def _flooded(self, ask: Ask, host: str) -> bytes:
         self._on_refused(ask.code, host, "flood")
-        return ask.answer(503, [("Retry-After", RETRY_AFTER), VERSION])
+        return ask.answer(503, _BUSY)
 
     def _challenge(self, ask: Ask, host: str, now: float, *, stale: bool = False) -> bytes:
         """A nonce, which is what is rationed: the answer to it is free, or a hasty device would never get in again."""
         if not self._devices.take((host, ask.code), now):
             return self._flooded(ask, host)
-        challenge = Challenge(self._realm, self._nonces.issue(host, now), stale=stale)
-        return ask.answer(401, [("WWW-Authenticate", challenge.header()), VERSION])
+        before, after = self._stale if stale else self._fresh
+        return ask.answer(401, f"{before}{self._nonces.issue(host, now)}{after}")
 
-    def _proved(self, ask: Ask, given: str, peer: PeerState, host: str, flow: Callable[[], Flow], now: float) -> bytes:
-        try:
-            proof = Credentials.parse(given)
-        except RemoteProtocolError as error:
-            return self._challenge(ask, host, now) if error.hint_status == 401 else ask.answer(400, _VERSION)
+    def _proved(
+        self, ask: Ask, given: str, peer: PeerState, host: str, port: int, path: Path, now: float
+    ) -> Outcome | bool:
+        """What comes of a proof, or that it needs another nonce: True because it is stale."""
+        proof = read_proof(given)
+        if proof is None:
+            try:
+                proof = Credentials.parse(given)
+            except RemoteProtocolError as error:
+                return False if error.hint_status == 401 else (400, VERSION, None)
         if proof.username != peer.code or ask.sender != peer.code:
             self._on_refused(peer.code, host, "identity")
-            return ask.answer(403, _VERSION)
+            return 403, VERSION, None
         if self._nonces.spend(proof.nonce, host, now) is not NonceState.GOOD:
-            return self._challenge(ask, host, now, stale=True)
+            return True
         if proof.algorithm != "MD5" or not proof.verify("REGISTER", peer.ha1):
             self._on_refused(peer.code, host, "password")
-            return ask.answer(403, _VERSION)
-        return self._accept(ask, peer, flow(), now)
+            return 403, VERSION, None
+        return self._accept(ask, peer, host, port, path, now)
 
-    def _accept(self, ask: Ask, peer: PeerState, flow: Flow, now: float) -> bytes:
+    def _accept(self, ask: Ask, peer: PeerState, host: str, port: int, path: Path, now: float) -> Outcome:
         policy = self._policy
         wanted = ask.expires
-        moment = clock.now()
-        date = ("Date", format_sip_date(moment))
+        moment = self._look(now)
+        if not self._date:
+            self._date = f"Date: {format_sip_date(moment)}\r\n"
         if wanted == 0:
             if self._peers.unbind(peer, "unregistered"):
                 self._on_unbound(peer)
-            return ask.answer(200, [date, ("Expires", "0"), VERSION])
+            return 200, f"{self._date}Expires: 0\r\n{VERSION}", None
         granted = min(max(wanted or policy.expires_default, policy.expires_minimum), policy.expires_maximum)
+        outcome = self._outcomes.get(granted)
+        if outcome is None:
+            outcome = self._outcomes[granted] = (200, f"{self._date}Expires: {granted}\r\n{VERSION}", granted)
+            self._ends[granted] = moment + timedelta(seconds=granted)
         peer.registered_at = moment
-        peer.expires_at = moment + timedelta(seconds=granted)
+        peer.expires_at = self._ends[granted]
         peer.contact = _kept(ask.contact)
         peer.call_id = _kept(ask.call_id)
-        peer.version = _kept(ask.version)
-        peer.user_agent = _kept(ask.user_agent)
+        peer.version = _shared(ask.version, peer.version)
+        peer.user_agent = _shared(ask.user_agent, peer.user_agent)
         before = peer.flow if peer.online else None
+        if isinstance(path, Flow):
+            flow = path
+        elif before is not None and before.port == port and before.host == host and before.transport == "UDP":
+            flow = before
+        else:
+            flow = path(host, port)
         fresh = self._peers.bind(peer, flow, now + granted, now)
         self._on_bound(peer, fresh)
         if before is not None and before.host != flow.host:
             # Proved by its password, so the latest one holds; two devices under one code show as moves to and fro.
             self._on_moved(peer, before)
-        headers = [date, ("Expires", str(granted)), VERSION]
-        if ask.contact_uri is not None:
-            headers.insert(0, ("Contact", f"{ask.contact_uri};expires={granted}"))
-        return ask.answer(200, headers)
+        return outcome
 
     def heard(self, code: str, host: str, port: int, now: float) -> bool:
         """Count a keepalive that came by UDP from exactly the bound address; False: ask `keepalive`."""
@@ -141,7 +177,7 @@ class Registrar:
         if flow is None or flow.port != port or flow.host != host or flow.transport != "UDP":
             return False
         peer.seen = now
-        peer.keepalive_at = clock.now()
+        peer.keepalive_at = self._look(now)
         return True
 
     # --- keepalive ---------------------------------------------------------------------------------------------------
@@ -165,9 +201,22 @@ class Registrar:
             self._peers.move(peer, flow)
             self._on_bound(peer, False)
         peer.seen = now
-        peer.keepalive_at = clock.now()
+        peer.keepalive_at = self._look(now)
         return 200
+
+
+def _challenge_lines(realm: str, *, stale: bool) -> tuple[str, str]:
+    """The header lines of a 401 before and after the nonce."""
+    before, _, after = Challenge(realm, "\0", stale=stale).header().partition("\0")
+    return f"WWW-Authenticate: {before}", f"{after}\r\n{VERSION}"
 
 
 def _kept(value: str | None) -> str | None:
     return value[:_KEPT_TEXT] if value else None
+
+
+def _shared(value: str | None, before: str | None) -> str | None:
+    """The same text as before rather than another copy, or one copy for all peers that say the same."""
+    if value == before:
+        return before
+    return sys.intern(value[:_KEPT_TEXT]) if value else None

@@ -104,7 +104,6 @@ class SignalServer:
             self.trace,
             self._send,
             self._flow_from,
-            self._send_datagram,
         )
         self._udp: Udp | None = None
         self._tcp: Tcp | None = None

@@ -1,11 +1,11 @@
 """The last messages per peer, for people who must find out why something does not work. Secrets never leave it."""
 
 import re
-import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from time import monotonic, time
 from typing import Any, Final, Literal
 
 from gongshi.kit import clock
@@ -34,64 +34,82 @@ class Line:
     size: int
 
 
-_Kept = tuple[float, Way, str | tuple[str, int], bytes, int]
+_Address = tuple[str, int]
+_Kept = tuple[float, Way, str, bytes, int] | tuple[float, _Address, bytes, bytes]
+"""A message, or a datagram with its answer; the moment is of the loop's clock."""
+
+
+class _Ring(deque[_Kept]):
+    """The messages of one peer, and how many bytes they are together."""
+
+    bytes = 0
 
 
 class Trace:
-    """Rings of messages. `budget` bounds the bytes of all rings together: the ring that was quiet longest goes."""
+    """Rings of messages. `budget` bounds the bytes of all rings together: rings that were quiet long go.
+
+    Two generations of rings: when the younger holds half of the budget, the older is forgotten and they change places.
+    """
 
     def __init__(self, messages: int = 200, budget: int = 64 * 1024 * 1024) -> None:
         self._messages = messages
-        self._budget = budget
-        self._rings: OrderedDict[int, deque[_Kept]] = OrderedDict()
+        self._half = budget // 2
+        self._young: dict[int, _Ring] = {}
+        self._old: dict[int, _Ring] = {}
         self._bytes = 0
 
     def add(self, peer_id: int, way: Way, remote: str, data: bytes) -> None:
         """Keep a message; long ones lose their end."""
-        self._keep(self._ring(peer_id), (time.time(), way, remote, data[:_KEPT], len(data)))
-        if self._bytes > self._budget:
-            self._shrink()
+        kept = data[:_KEPT]
+        self._keep(peer_id, (monotonic(), way, remote, kept, len(data)), len(kept))
 
-    def exchange(self, peer_id: int, host: str, port: int, request: bytes, answer: bytes) -> None:
-        """Keep a datagram and its answer."""
-        ring, now, remote = self._ring(peer_id), time.time(), (host, port)
-        self._keep(ring, (now, "in", remote, request[:_KEPT], len(request)))
-        self._keep(ring, (now, "out", remote, answer, len(answer)))
-        if self._bytes > self._budget:
-            self._shrink()
+    def exchange(self, peer_id: int, host: str, port: int, request: bytes, answer: bytes, now: float) -> None:
+        """Keep a datagram of ordinary size and its answer."""
+        self._keep(peer_id, (now, (host, port), request, answer), len(request) + len(answer))
 
-    def _ring(self, peer_id: int) -> "deque[_Kept]":
-        ring = self._rings.get(peer_id)
+    def _keep(self, peer_id: int, kept: _Kept, size: int) -> None:
+        ring = self._young.get(peer_id)
         if ring is None:
-            ring = self._rings[peer_id] = deque()
-        else:
-            self._rings.move_to_end(peer_id)
-        return ring
-
-    def _keep(self, ring: "deque[_Kept]", line: _Kept) -> None:
-        ring.append(line)
-        self._bytes += len(line[3])
-        if len(ring) > self._messages:
-            self._bytes -= len(ring.popleft()[3])
-
-    def _shrink(self) -> None:
-        while self._bytes > self._budget and len(self._rings) > 1:
-            _, oldest = self._rings.popitem(last=False)
-            self._bytes -= sum(len(line[3]) for line in oldest)
+            ring = self._young[peer_id] = self._old.pop(peer_id, None) or _Ring()
+            self._bytes += ring.bytes
+        if len(ring) == self._messages:
+            size -= _size(ring.popleft())
+        ring.append(kept)
+        ring.bytes += size
+        self._bytes += size
+        if self._bytes > self._half:
+            self._old, self._young, self._bytes = self._young, {}, 0
 
     def of(self, peer_id: int) -> Sequence[Line]:
         """Oldest first."""
-        return [_line(kept) for kept in self._rings.get(peer_id, ())]
+        ring = self._young.get(peer_id) or self._old.get(peer_id) or ()
+        # The time of day of a moment of the loop's clock, as far as nobody set the former since.
+        offset = time() - monotonic()
+        return [line for kept in ring for line in _lines(kept, offset)][-self._messages :]
 
     def forget(self, peer_id: int) -> None:
         """Drop a ring."""
-        self._bytes -= sum(len(line[3]) for line in self._rings.pop(peer_id, ()))
+        young = self._young.pop(peer_id, None)
+        if young is not None:
+            self._bytes -= young.bytes
+        self._old.pop(peer_id, None)
 
 
-def _line(kept: _Kept) -> Line:
-    at, way, remote, data, size = kept
-    where = remote if isinstance(remote, str) else f"udp:{remote[0]}:{remote[1]}"
-    return Line(datetime.fromtimestamp(at, UTC), way, where, data, size)
+def _size(kept: _Kept) -> int:
+    return len(kept[2]) + len(kept[3]) if len(kept) == 4 else len(kept[3])
+
+
+def _lines(kept: _Kept, offset: float) -> list[Line]:
+    at = datetime.fromtimestamp(kept[0] + offset, UTC)
+    if len(kept) == 4:
+        _, (host, port), request, answer = kept
+        remote = f"udp:[{host}]:{port}" if ":" in host else f"udp:{host}:{port}"
+        return [
+            Line(at, "in", remote, request[:_KEPT], len(request)),
+            Line(at, "out", remote, answer, len(answer)),
+        ]
+    _, way, where, data, size = kept
+    return [Line(at, way, where, data, size)]
 
 
 def shown(line: Line) -> dict[str, Any]:

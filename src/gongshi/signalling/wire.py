@@ -27,8 +27,8 @@ _BUFFER: Final = 8 * 1024 * 1024
 _WRITE_LIMIT: Final = 4 * 1024 * 1024
 _LOCALS: Final = 10_000
 
-OnDatagram = Callable[[bytes, str, int, float], None]
-"""`(data, host, port, now)`."""
+OnDatagram = Callable[[bytes, str, int, float], bytes | None]
+"""`(data, host, port, now)`; gives what to send back at once."""
 OnMessage = Callable[[SipMessage, Flow, float], None]
 
 
@@ -75,7 +75,7 @@ class Udp:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.Handle | None = None
         self._sparse = Sparse(60.0)
-        self._outgoing: list[tuple[bytes, str, int]] | None = None
+        self._outgoing: list[tuple[bytes, tuple[Any, ...]]] | None = None
         self.received = 0
         self.unsent = 0
         self._socket = socket.socket(family_of(host), socket.SOCK_DGRAM)
@@ -99,13 +99,15 @@ class Udp:
         receive, handle, now = self._socket.recvfrom, self._receive, monotonic()
         taken = 0
         # Answers leave together at the end: sending wakes whoever waits for them, and once per batch is enough.
-        outgoing: list[tuple[bytes, str, int]] = []
+        outgoing: list[tuple[bytes, tuple[Any, ...]]] = []
         self._outgoing = outgoing
         try:
             while taken < _BATCH:
                 data, address = receive(_DATAGRAM)
                 taken += 1
-                handle(data, address[0], address[1], now)
+                answer = handle(data, address[0], address[1], now)
+                if answer is not None:
+                    outgoing.append((answer, address))
         except BlockingIOError:
             pass
         except OSError as error:
@@ -117,8 +119,8 @@ class Udp:
             if taken:
                 self._batch_end()
             self._outgoing = None
-            for data, host, port in outgoing:
-                self.send(data, host, port)
+            for data, address in outgoing:
+                self._put(data, address)
             if self._socket.fileno() >= 0:
                 if taken == _BATCH:
                     self._timer = self._loop.call_soon(self._drain)
@@ -130,10 +132,13 @@ class Udp:
     def send(self, data: bytes, host: str, port: int) -> None:
         """Send or lose it: SIP repeats what matters."""
         if self._outgoing is not None:
-            self._outgoing.append((data, host, port))
-            return
+            self._outgoing.append((data, (host, port)))
+        else:
+            self._put(data, (host, port))
+
+    def _put(self, data: bytes, address: tuple[Any, ...]) -> None:
         try:
-            self._socket.sendto(data, (host, port))
+            self._socket.sendto(data, address)
         except OSError as error:
             self.unsent += 1
             self._tell("udp.send", error)

@@ -89,7 +89,8 @@ def with_server(work: Callable[[SignalServer, list[bytes]], None]) -> None:
 def test_every_method_gets_its_answer() -> None:
     def work(server: SignalServer, sent: list[bytes]) -> None:
         for data in SAMPLES:
-            server._inbox.datagram(data, "10.0.0.9", 5060, 1.0)
+            answer = server._inbox.datagram(data, "10.0.0.9", 5060, 1.0)
+            sent.extend([answer] if answer is not None else [])
             server._agent.flush()
         statuses = [parse_message(data).to_bytes().split()[1].decode() for data in sent]
         # ACK and a stray answer get none; INVITE from below, SUBSCRIBE and PUBLISH are not for us.

@@ -72,7 +72,7 @@ def test_a_trace_keeps_the_last_messages_of_each_peer() -> None:
     trace = Trace(messages=3)
     for number in range(5):
         trace.add(1, "in", "udp:x:1", b"%d" % number)
-    trace.exchange(2, "10.0.0.1", 5060, b"ask", b"answer")
+    trace.exchange(2, "10.0.0.1", 5060, b"ask", b"answer", 0.0)
     assert [line.data for line in trace.of(1)] == [b"2", b"3", b"4"]
     assert [(line.way, line.remote) for line in trace.of(2)] == [
         ("in", "udp:10.0.0.1:5060"),

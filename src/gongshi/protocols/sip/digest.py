@@ -220,15 +220,17 @@ class NonceIssuer:
     """
 
     def __init__(self, key: bytes | None = None, lifetime: float = 300.0) -> None:
-        self._key = key or secrets.token_bytes(32)
+        self._keyed = hashlib.blake2b(key=key or secrets.token_bytes(32), digest_size=16)
         self._lifetime = lifetime
         self._counter = secrets.randbits(32)
-        self._used: set[str] = set()
-        self._used_before: set[str] = set()
+        self._used: set[int] = set()
+        self._used_before: set[int] = set()
         self._generation = 0
 
     def _mac(self, prefix: str, source: str) -> str:
-        return hashlib.blake2b(f"{prefix}|{source}".encode(), key=self._key, digest_size=16).hexdigest()
+        mac = self._keyed.copy()
+        mac.update(f"{prefix}|{source}".encode())
+        return mac.hexdigest()
 
     def issue(self, source: str, now: float) -> str:
         """A nonce for a source (its address as text). `now` is seconds of any clock that does not run backwards."""
@@ -248,7 +250,9 @@ class NonceIssuer:
         if generation > self._generation:
             self._used_before = self._used if generation == self._generation + 1 else set()
             self._used, self._generation = set(), generation
-        if prefix in self._used or prefix in self._used_before:
+        # The counter alone tells nonces of one key apart.
+        count = int(prefix[12:], 16)
+        if count in self._used or count in self._used_before:
             return NonceState.STALE
-        self._used.add(prefix)
+        self._used.add(count)
         return NonceState.GOOD
