@@ -5,7 +5,7 @@ and sessions by the agent's ids and nothing of cameras, people or rights. Two en
 (our own workers) and ZLMediaKit; `capabilities` says what only one can do, and a verb outside it raises `Unsupported`.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal, Protocol
@@ -50,6 +50,16 @@ class NoPort(Unavailable):
     )
 
 
+class BadTarget(Problem):
+    """Nothing can be sent to, or fetched from, such an address."""
+
+    status, code, title = (
+        422,
+        "media_bad_target",
+        Text("对端地址或端口无法使用", "The other side's address or port cannot be used"),
+    )
+
+
 class NoPicture(Unavailable):
     code, title = (
         "media_no_picture",
@@ -75,6 +85,16 @@ class Receiver:
 
 
 @dataclass(frozen=True, slots=True)
+class Sender:
+    """Where a relay sends from; with `tcp_passive`, where its target must connect."""
+
+    session: str
+    address: str
+    port: int
+    transport: Transport
+
+
+@dataclass(frozen=True, slots=True)
 class Urls:
     """Where one session's viewer finds the stream; a format not offered is None. Each carries a token: never log."""
 
@@ -83,6 +103,22 @@ class Urls:
     hls: str | None
     expires_at: datetime = field(kw_only=True)
     """The last moment to open a connection with these; running ones go on until the session ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class SenderStats:
+    """Figures of one relay. `state` is `held`, `connecting` or `sending`; `queued` bytes wait for a slow target."""
+
+    session: str
+    transport: str
+    target: str
+    port: int
+    ssrc: int
+    state: str
+    packets: int
+    octets: int
+    dropped: int
+    queued: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +152,7 @@ class StreamStats:
     first_frame_ms: float | None
     viewers: int
     sent: int
+    senders: tuple[SenderStats, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +251,8 @@ class SessionClosed:
     """The session has ended for good in the engine.
 
     `reason` is the one given to `kick`, or the engine's own: `viewer_left`, `control_lost`, `period_over`,
-    `stream_closed`, `viewer_stalled`, `not_started`, `engine_stopped`. `octets` and `seconds` count what was sent.
+    `stream_closed`, `viewer_stalled`, `not_started`, `engine_stopped`; of a relay also `target_unreachable` (nobody
+    there, or nobody connected within ten seconds), `target_broken` and `target_stalled`. `octets` and `seconds` count what was sent.
     """
 
     session: str
@@ -269,6 +307,13 @@ class MediaEngine(Protocol):
         """
         ...
 
+    async def connect_receiver(self, stream: str, targets: Sequence[tuple[str, int]]) -> None:
+        """With `tcp_active`: where the device listens, as its answer says. The targets are tried in turn, each second.
+
+        Raises `UnknownStream`, `BadTarget`.
+        """
+        ...
+
     async def close_receiver(self, stream: str) -> None:
         """Close the port and end the stream's sessions as `stream_closed`. Unknown streams are no error."""
         ...
@@ -302,11 +347,24 @@ class MediaEngine(Protocol):
         """The last key frame as JPEG, at most `width` pixels wide. Raises `UnknownStream`, `NoPicture`."""
         ...
 
-    async def start_sender(self, stream: str, target: tuple[str, int], ssrc: int, transport: Transport) -> int:
-        """Relay a stream to an upper platform; the local port."""
+    async def start_sender(
+        self, session: str, target: tuple[str, int], ssrc: int, transport: Transport, *, held: bool = False
+    ) -> Sender:
+        """Relay the stream of an admitted session to an upper platform, payloads untouched, under `ssrc`.
+
+        The session's lease, period and kick govern it as they govern a viewer. `target` is an IPv4 address and port;
+        with `tcp_passive` only that address may connect. A `held` one is silent until `release_sender`. One sender
+        a session: a second call replaces the first. Raises `SessionEnded`, `BadTarget`, `NoPort`, `Unsupported`.
+        """
         ...
 
-    async def stop_sender(self, stream: str, ssrc: int) -> None: ...
+    async def release_sender(self, session: str) -> None:
+        """Let a held sender begin; `SessionOpened` (format `rtp`) follows. Raises `SessionEnded`."""
+        ...
+
+    async def stop_sender(self, session: str) -> None:
+        """Stop sending; the session goes on until it is kicked or nobody comes back to it."""
+        ...
 
     async def start_record(self, stream: str) -> None: ...
 

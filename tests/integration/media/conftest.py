@@ -5,18 +5,21 @@ from pathlib import Path
 import pytest
 
 from gongshi.media.embedded import EmbeddedEngine, EmbeddedSettings
+from integration.media.relays import UPPERS
 from integration.media.support import OPEN, Listener
 
 
 @pytest.fixture(autouse=True)
 async def _close_connections() -> AsyncIterator[None]:
-    """Viewers that a test leaves open are closed behind it."""
+    """Viewers and uppers that a test leaves open are closed behind it."""
     yield
     while OPEN:
         writer = OPEN.pop().writer
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+    while UPPERS:
+        await UPPERS.pop().stop()
 
 
 @pytest.fixture
@@ -33,6 +36,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[EmbeddedEngine]:
         no_reader=0.5,
         reconnect=0.5,
         stall=2.0,
+        reach=1.0,
     )
     engine = EmbeddedEngine(settings)
     await engine.start()

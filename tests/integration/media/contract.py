@@ -383,12 +383,13 @@ class EngineContract:
         if "tcp_active" not in capable.transports:
             with pytest.raises(Unsupported):
                 await engine.open_receiver("t", "tcp_active")
+        await admitted(engine, "a", "s")
         if "start_record" not in capable.verbs:
             with pytest.raises(Unsupported):
                 await engine.start_record("s")
         if "start_sender" not in capable.verbs:
             with pytest.raises(Unsupported):
-                await engine.start_sender("s", ("127.0.0.1", 9), 1, "udp")
+                await engine.start_sender("a", ("127.0.0.1", 9), 1, "udp")
         if "talk" not in capable.verbs:
             with pytest.raises(Unsupported):
                 await engine.talk("s", ("127.0.0.1", 9), 1)

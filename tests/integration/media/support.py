@@ -71,38 +71,42 @@ class Camera:
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, frames: Sequence[list[bytes]] | None = None) -> None:
-        chance = random.Random(self.seed)
         tcp = self.receiver.transport == "tcp_passive"
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM)
         sock.setblocking(False)
-        loop = asyncio.get_running_loop()
         with closing(sock):
-            await loop.sock_connect(sock, (self.host, self.receiver.port))
-            clip = frames or packets(self.codec, self.ssrc)
-            step = sum(map(len, clip))
-            ticks = len(clip) * 3600
-            for turn in range(10_000):
-                for index, frame in enumerate(clip):
-                    again = [self._renumber(p, turn * step, turn * ticks) for p in frame]
-                    out = [p for p in again if chance.random() >= self.loss]
-                    self.dropped += len(again) - len(out)
-                    if chance.random() < self.reorder:
-                        chance.shuffle(out)
-                    if tcp:
-                        await loop.sock_sendall(sock, frame_rfc4571(out))
-                    else:
-                        for packet in out:
-                            sock.send(packet)
-                    self.sent += len(out)
-                    if self._stop.is_set():
-                        return
-                    try:
-                        async with asyncio.timeout(0.04 / self.speed):
-                            await self._stop.wait()
-                    except TimeoutError:
-                        continue
-                    assert index >= 0
+            await asyncio.get_running_loop().sock_connect(sock, (self.host, self.receiver.port))
+            await self.feed(sock, frames)
+
+    async def feed(self, sock: socket.socket, frames: Sequence[list[bytes]] | None = None) -> None:
+        """Send over a socket that is connected."""
+        chance = random.Random(self.seed)
+        loop = asyncio.get_running_loop()
+        tcp = sock.type == socket.SOCK_STREAM
+        clip = frames or packets(self.codec, self.ssrc)
+        step = sum(map(len, clip))
+        ticks = len(clip) * 3600
+        for turn in range(10_000):
+            for frame in clip:
+                again = [self._renumber(p, turn * step, turn * ticks) for p in frame]
+                out = [p for p in again if chance.random() >= self.loss]
+                self.dropped += len(again) - len(out)
+                if chance.random() < self.reorder:
+                    chance.shuffle(out)
+                if tcp:
+                    await loop.sock_sendall(sock, frame_rfc4571(out))
+                else:
+                    for packet in out:
+                        sock.send(packet)
+                self.sent += len(out)
+                if self._stop.is_set():
                     return
+                try:
+                    async with asyncio.timeout(0.04 / self.speed):
+                        await self._stop.wait()
+                except TimeoutError:
+                    continue
+                return
 
     @staticmethod
     def _renumber(packet: bytes, sequence: int, stamp: int) -> bytes:

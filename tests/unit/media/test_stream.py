@@ -4,6 +4,7 @@ from typing import Any
 
 from gongshi.media.embedded import stream as module
 from gongshi.media.embedded.parameter_sets import VideoConfig
+from gongshi.media.embedded.sender import Numbering, Sender
 from gongshi.media.embedded.settings import WorkerSettings
 from gongshi.media.embedded.stream import Stream
 from gongshi.media.embedded.wire import Format, Framing, accept_key, ending
@@ -135,3 +136,39 @@ def test_endings_say_the_reason_where_they_can() -> None:
     assert ending("plain", "revoked") == b""
     assert ending("websocket", "revoked") == b"\x88\x09\x0f\xa0revoked"
     assert accept_key("dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+
+def test_a_stream_that_is_only_relayed_is_not_looked_into() -> None:
+    """And shows pictures again, from a key frame on, when a viewer comes."""
+    stream, _ = make()
+    relay = Relay()
+    now = play(stream, packets("h264"))
+    stream.attach(relay)
+    stream.tick(now)
+    assert stream.last_key is not None
+    now += 6
+    stream.tick(now)
+    frames, before = stream.frames, relay.taken
+    step = sum(map(len, packets("h264")))
+    now = play(stream, packets("h264", start=step), now)
+    assert relay.taken > before
+    assert stream.frames == frames
+    assert stream.last_key is None
+    viewer = Viewer()
+    stream.join(viewer)
+    now = play(stream, packets("h264", start=2 * step)[:20], now)
+    assert viewer.got[0].startswith(b"FLV")
+    assert 15 <= stream.frames - frames <= 20
+    stream.detach(relay, now)
+    assert stream.stats()["senders"] == []
+
+
+class Relay(Sender):
+    """Counts what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__("r", ("127.0.0.1", 9), Numbering(1), 0)
+        self.taken = 0
+
+    def forward(self, ready: list[Any], now: float) -> None:
+        self.taken += len(ready)

@@ -91,6 +91,10 @@ class Admission:
             return None
         return session
 
+    def held(self, name: str) -> Session | None:
+        """The session as long as it has not ended."""
+        return self._sessions.get(name)
+
     def connected(self, session: Session, form: str, connection: Connection, now: float) -> bool:
         """A viewer was let in; True if it is the session's first."""
         session.connections[form] = connection

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import logging
 import socket
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,6 +23,8 @@ from gongshi.media.engine import (
     EngineEvent,
     EngineStats,
     Receiver,
+    Sender,
+    SenderStats,
     SessionClosed,
     SessionEnded,
     StreamClosed,
@@ -69,6 +71,7 @@ class EmbeddedSettings:
     reconnect: float = 5.0
     connect: float = 60.0
     stall: float = 30.0
+    reach: float = 10.0
     token_seconds: float = 60.0
 
 
@@ -124,10 +127,10 @@ class EmbeddedEngine:
     def capabilities(self) -> Capabilities:
         return Capabilities(
             engine="embedded",
-            transports=frozenset({"udp", "tcp_passive"}),
+            transports=frozenset({"udp", "tcp_passive", "tcp_active"}),
             formats=frozenset({"flv", "fmp4"}),
             codecs=frozenset({"h264", "h265"}),
-            verbs=frozenset({"snapshot"}),
+            verbs=frozenset({"snapshot", "start_sender"}),
         )
 
     async def open_receiver(
@@ -138,8 +141,6 @@ class EmbeddedEngine:
         source: str | None = None,
         toward: str | None = None,
     ) -> Receiver:
-        if transport not in self.capabilities().transports:
-            raise Unsupported(_not_built("TCP 主动收流", "receiving by active TCP"))
         running = [slot for slot in self._slots if slot.process is not None and slot.process.alive]
         if not running:
             raise EngineDown
@@ -156,6 +157,9 @@ class EmbeddedEngine:
                 self._streams.pop(stream, None)
             raise
         return Receiver(stream, self._address(toward or source), int(answer["port"]), transport)
+
+    async def connect_receiver(self, stream: str, targets: Sequence[tuple[str, int]]) -> None:
+        await _process(self._slot(stream)).call("connect_receiver", stream=stream, targets=list(targets))
 
     async def close_receiver(self, stream: str) -> None:
         slot = self._streams.pop(stream, None)
@@ -230,7 +234,7 @@ class EmbeddedEngine:
                     answer = await process.call("stats")
                 except EngineDown:
                     log.warning("media worker %d gives no figures", slot.number)
-            found = [StreamStats(**row) for row in answer.get("streams", [])]
+            found = [_stream_stats(row) for row in answer.get("streams", [])]
             streams += found
             workers.append(
                 WorkerStats(
@@ -252,11 +256,28 @@ class EmbeddedEngine:
         answer = await _process(self._slot(stream)).call("key_frame", stream=stream)
         return await self._pictures.jpeg(answer["codec"], base64.b64decode(answer["data"]), width)
 
-    async def start_sender(self, stream: str, target: tuple[str, int], ssrc: int, transport: Transport) -> int:
-        raise Unsupported(_not_built("向上级转发", "relaying to an upper platform"))
+    async def start_sender(
+        self, session: str, target: tuple[str, int], ssrc: int, transport: Transport, *, held: bool = False
+    ) -> Sender:
+        stream, process = self._of(session)
+        host, port = target
+        answer = await process.call(
+            "start_sender",
+            session=session,
+            stream=stream,
+            host=host,
+            port=port,
+            ssrc=ssrc,
+            transport=transport,
+            held=held,
+        )
+        return Sender(session, self._address(host), int(answer["port"]), transport)
 
-    async def stop_sender(self, stream: str, ssrc: int) -> None:
-        raise Unsupported(_not_built("向上级转发", "relaying to an upper platform"))
+    async def release_sender(self, session: str) -> None:
+        await self._of(session)[1].call("release_sender", session=session)
+
+    async def stop_sender(self, session: str) -> None:
+        await self._of(session)[1].call("stop_sender", session=session)
 
     async def start_record(self, stream: str) -> None:
         raise Unsupported(_not_built("录像", "recording"))
@@ -308,6 +329,7 @@ class EmbeddedEngine:
             reconnect=settings.reconnect,
             connect=settings.connect,
             stall=settings.stall,
+            reach=settings.reach,
         )
 
     def _lost(self, slot: _Slot, process: WorkerProcess) -> None:
@@ -371,6 +393,14 @@ class EmbeddedEngine:
             raise UnknownStream
         return slot
 
+    def _of(self, session: str) -> tuple[str, WorkerProcess]:
+        """The stream of a session and the worker that holds both."""
+        held = self._sessions.get(session)
+        slot = self._streams.get(held.stream) if held is not None else None
+        if held is None or slot is None:
+            raise SessionEnded
+        return held.stream, _process(slot)
+
     def _address(self, device: str | None) -> str:
         settings = self._settings
         if settings.address is not None:
@@ -390,6 +420,11 @@ def _process(slot: _Slot) -> WorkerProcess:
     if slot.process is None:
         raise EngineDown
     return slot.process
+
+
+def _stream_stats(row: dict[str, Any]) -> StreamStats:
+    senders = tuple(SenderStats(**sender) for sender in row.pop("senders"))
+    return StreamStats(**row, senders=senders)
 
 
 def _seconds(until: datetime) -> float:

@@ -1,11 +1,12 @@
-"""Receive ports: one per stream, UDP or TCP passive (GB/T 28181 §10.2, §15.2)."""
+"""Receive ports: one per stream, UDP or TCP, listening or connecting (GB/T 28181 §10.2, §15.2)."""
 
 import contextlib
 import errno
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
+from gongshi.media.embedded.link import Address, Link
 from gongshi.media.embedded.poller import Poller
 from gongshi.protocols.rtp import RtpReceiver, TcpDeframer
 
@@ -33,6 +34,10 @@ class Sink(Protocol):
 class Port(Protocol):
     number: int
 
+    def tick(self, now: float) -> None:
+        """Called several times a second."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -51,6 +56,9 @@ class UdpPort:
         self._source = source
         self._size = _DATAGRAM
         poller.add(sock.fileno(), self._drain)
+
+    def tick(self, now: float) -> None:
+        """Nothing is ever due."""
 
     def close(self) -> None:
         self._poller.remove(self._socket.fileno())
@@ -85,6 +93,9 @@ class TcpPort:
         self._source = source
         self._open: dict[int, socket.socket] = {}
         poller.add(sock.fileno(), self._accept)
+
+    def tick(self, now: float) -> None:
+        """Nothing is ever due."""
 
     def close(self) -> None:
         for connection in list(self._open.values()):
@@ -133,6 +144,57 @@ class TcpPort:
             connection.close()
 
 
+class ClientPort:
+    """We connect to the device, from the port that it was told, when `connect` says where it listens."""
+
+    def __init__(self, poller: Poller, sock: socket.socket, sink: Sink, source: str | None) -> None:
+        self.number: int = sock.getsockname()[1]
+        self._poller = poller
+        self._bound: socket.socket | None = sock
+        self._sink = sink
+        self._source = source
+        self._link: Link | None = None
+        self._peer: Address | None = None
+        self._deframer = TcpDeframer()
+
+    def connect(self, targets: Sequence[Address], now: float) -> None:
+        """Begin; once. Targets other than the one source that is accepted are left out."""
+        wanted = [target for target in targets if self._source in {None, target[0]}]
+        sock, self._bound = self._bound, None
+        if sock is not None and wanted:
+            self._link = Link(self._poller, sock, wanted, self._took, self._got)
+            self._link.tick(now)
+
+    def tick(self, now: float) -> None:
+        if self._link is not None:
+            self._link.tick(now)
+
+    def close(self) -> None:
+        if self._bound is not None:
+            self._bound.close()
+            self._bound = None
+        if self._link is not None:
+            self._link.close()
+
+    def _took(self, peer: Address) -> None:
+        self._peer = peer
+        self._deframer = TcpDeframer()
+        self._sink.connections += 1
+
+    def _got(self, data: bytes, now: float) -> None:
+        deframer, receiver = self._deframer, self._sink.receiver
+        resyncs = deframer.resyncs
+        for packet in deframer.feed(data):
+            receiver.push(packet, now, self._peer)
+        self._sink.resyncs += deframer.resyncs - resyncs
+        if deframer.broken and self._link is not None:
+            self._link.drop(now)
+        self._sink.pump(now)
+
+
+_PORTS: Final = {"udp": UdpPort, "tcp_passive": TcpPort, "tcp_active": ClientPort}
+
+
 class PortRange:
     """Hands out ports of a range in turn, even ones first used (RTCP would be port + 1), skipping what is taken."""
 
@@ -143,8 +205,13 @@ class PortRange:
         self._next = 0
         self._buffer = receive_buffer
 
-    def open(self, poller: Poller, sink: Sink, *, tcp: bool, source: str | None) -> Port:
-        """Bind the next free port. Raises `PortsExhausted`."""
+    def open(self, poller: Poller, sink: Sink, transport: str, *, source: str | None) -> Port:
+        """Receive on the next free port. Raises `PortsExhausted`."""
+        sock = self.bind(tcp=transport != "udp", listen=transport == "tcp_passive")
+        return _PORTS[transport](poller, sock, sink, source)
+
+    def bind(self, *, tcp: bool, listen: bool = False) -> socket.socket:
+        """A non-blocking socket on the next free port. Raises `PortsExhausted`."""
         for number in self._numbers():
             sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM)
             try:
@@ -155,14 +222,14 @@ class PortRange:
                     # Closed connections of an earlier stream must not hold the number for a minute.
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 sock.bind((self._host, number))
-                if tcp:
+                if listen:
                     sock.listen(4)
             except OSError as error:
                 sock.close()
                 if error.errno in {errno.EADDRINUSE, errno.EACCES}:
                     continue
                 raise
-            return (TcpPort if tcp else UdpPort)(poller, sock, sink, source)
+            return sock
         raise PortsExhausted
 
     def _numbers(self) -> Iterator[int]:

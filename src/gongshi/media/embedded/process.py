@@ -15,14 +15,14 @@ from gongshi.kit.errors import Problem
 from gongshi.kit.i18n import Text
 from gongshi.media.embedded.control import LINE_LIMIT
 from gongshi.media.embedded.settings import WorkerSettings
-from gongshi.media.engine import EngineDown, NoPicture, NoPort, SessionEnded, StreamExists, UnknownStream
+from gongshi.media.engine import BadTarget, EngineDown, NoPicture, NoPort, SessionEnded, StreamExists, UnknownStream
 
 _START_SECONDS: Final = 20.0
 _CALL_SECONDS: Final = 5.0
 _STOP_SECONDS: Final = 3.0
 
 _PROBLEMS: Final[Mapping[str, type[Problem]]] = {
-    kind.code: kind for kind in (UnknownStream, StreamExists, SessionEnded, NoPort, NoPicture)
+    kind.code: kind for kind in (BadTarget, UnknownStream, StreamExists, SessionEnded, NoPort, NoPicture)
 }
 
 log = logging.getLogger(__name__)

@@ -28,6 +28,8 @@ class WorkerSettings:
     """A session that was admitted and never connected ends after this time (`not_started`)."""
     stall: float = 30.0
     """A viewer that takes nothing for this long is cut (`viewer_stalled`)."""
+    reach: float = 10.0
+    """A relay's target must be there, or come back, within this time."""
     high_water: int = 2 << 20
     """Bytes waiting for a viewer above which pictures are dropped up to the next key frame."""
     gop_bytes: int = 4 << 20

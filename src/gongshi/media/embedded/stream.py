@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol
 
 from gongshi.media.embedded import flv, fmp4
 from gongshi.media.embedded.parameter_sets import VideoConfig
+from gongshi.media.embedded.sender import Sender
 from gongshi.media.embedded.settings import WorkerSettings
 from gongshi.media.embedded.track import Sample, VideoTrack
 from gongshi.media.embedded.wire import FRAMINGS, Format, Framing
@@ -16,6 +17,8 @@ Emit = Callable[..., None]
 """`emit(name, **fields)` sends one event to the agent."""
 
 _RATE_WINDOW: Final = 5
+_BLIND_AFTER: Final = 5.0
+"""Seconds without a viewer after which a stream that is only relayed is not looked into any more."""
 
 
 class StreamViewer(Protocol):
@@ -78,12 +81,15 @@ class Stream:
         self._settings = settings
         self._emit = emit
         self._groups: dict[tuple[Format, Framing], list[StreamViewer]] = {}
+        self._senders: list[Sender] = []
+        self._passing = False
         self._gop: list[Sample] = []
         self._gop_bytes = 0
         self._gop_seconds = 0.0
         self._stamp = -1
         self._last_packet = 0.0
         self._last_reader = 0.0
+        self._last_look = 0.0
         self._told_lost = False
         self._told_idle = False
         self._told_blind = False
@@ -95,7 +101,7 @@ class Stream:
         return sum(map(len, self._groups.values()))
 
     def opened(self, now: float) -> None:
-        self.opened_at = self._last_packet = self._last_reader = now
+        self.opened_at = self._last_packet = self._last_reader = self._last_look = now
         self._rates.append((now, 0, 0))
 
     def pump(self, now: float) -> None:
@@ -107,6 +113,10 @@ class Stream:
         self._last_packet = now
         if not self.online:
             self._came_online(now)
+        for sender in self._senders:
+            sender.forward(ready, now)
+        if self._passing:
+            return
         demuxer = self.demuxer
         feed = demuxer.feed
         for gap, stamp, marker, data in ready:
@@ -120,8 +130,28 @@ class Stream:
             if frames:
                 self._take(frames, now)
 
+    def attach(self, sender: Sender) -> None:
+        """Add a relay; it gets what comes from now on."""
+        self._senders.append(sender)
+        self._told_idle = False
+
+    def detach(self, sender: Sender, now: float) -> None:
+        if sender in self._senders:
+            self._senders.remove(sender)
+            self._last_reader = now
+            self.sent += sender.octets
+            self.look(now)
+
+    def look(self, now: float) -> None:
+        """Somebody wants pictures: look into the packets again, if they were only passed on."""
+        self._last_look = now
+        if self._passing:
+            self._passing = False
+            self.demuxer.lost()
+
     def join(self, viewer: StreamViewer) -> None:
         """Add a viewer; it gets the current GOP, or waits for the next key frame."""
+        self.look(self._last_packet)
         self._groups.setdefault((viewer.format, viewer.framing), []).append(viewer)
         self._told_idle = False
         if self._gop:
@@ -157,6 +187,12 @@ class Stream:
             self._told_blind = True
             self._lose("no_frames")
         if self.viewers:
+            self._last_look = now
+        elif self._senders and not self._passing and self.last_key is not None and now - self._last_look > _BLIND_AFTER:
+            # A relay needs no pictures; what is kept would be old when somebody asks.
+            self._passing = True
+            self._gop, self.last_key = [], None
+        if self.viewers or self._senders:
             self._last_reader = now
         elif self.online and not self._told_idle and now - self._last_reader > settings.no_reader:
             self._told_idle = True
@@ -200,6 +236,7 @@ class Stream:
             "first_frame_ms": None if self.first_frame is None else round(self.first_frame * 1000, 1),
             "viewers": self.viewers,
             "sent": self.sent,
+            "senders": [sender.stats() for sender in self._senders],
         }
 
     def _came_online(self, now: float) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import contextlib
 import gc
+import ipaddress
 import json
 import logging
 import os
@@ -23,11 +24,13 @@ from gongshi.kit.i18n import Text
 from gongshi.media.embedded.admission import Admission, Session
 from gongshi.media.embedded.control import ControlServer
 from gongshi.media.embedded.door import Doorway, ViewerConnection
-from gongshi.media.embedded.ingest import Port, PortRange, PortsExhausted
+from gongshi.media.embedded.ingest import ClientPort, Port, PortRange, PortsExhausted
+from gongshi.media.embedded.link import Address
 from gongshi.media.embedded.poller import Poller
+from gongshi.media.embedded.sender import ActiveSender, Bounds, PassiveSender, Sender, UdpSender
 from gongshi.media.embedded.settings import WorkerSettings
 from gongshi.media.embedded.stream import Stream
-from gongshi.media.engine import NoPicture, NoPort, SessionEnded, StreamExists, UnknownStream
+from gongshi.media.engine import BadTarget, NoPicture, NoPort, SessionEnded, StreamExists, UnknownStream
 
 _ROUND: Final = 0.25
 """Seconds between housekeeping rounds: leases, periods and time-outs are kept to this."""
@@ -45,14 +48,19 @@ class Worker:
         self._ports = PortRange(settings.host, settings.rtp_first, settings.rtp_last, settings.receive_buffer)
         self._streams: dict[str, Stream] = {}
         self._open: dict[str, Port] = {}
+        self._senders: dict[str, Sender] = {}
         self._control = ControlServer(
             Path(settings.control),
             {
                 "open_receiver": self._open_receiver,
+                "connect_receiver": self._connect_receiver,
                 "close_receiver": self._close_receiver,
                 "admit": self._admit,
                 "renew": self._renew,
                 "kick": self._kick,
+                "start_sender": self._start_sender,
+                "release_sender": self._release_sender,
+                "stop_sender": self._stop_sender,
                 "stats": self._stats,
                 "key_frame": self._key_frame,
                 "ping": self._ping,
@@ -95,11 +103,10 @@ class Worker:
     ) -> dict[str, object]:
         if stream in self._streams:
             raise StreamExists
-        if transport not in {"udp", "tcp_passive"}:
-            raise BadRequest(Text("不支持的传输方式", "Transport is not supported"))
+        _known(transport)
         entry = Stream(stream, transport, ssrc, self._settings, self._control.push)
         try:
-            port = self._ports.open(self._poller, entry, tcp=transport == "tcp_passive", source=source)
+            port = self._ports.open(self._poller, entry, transport, source=source)
         except PortsExhausted:
             raise NoPort from None
         entry.port = port.number
@@ -107,6 +114,15 @@ class Worker:
         self._streams[stream] = entry
         self._open[stream] = port
         return {"port": port.number}
+
+    def _connect_receiver(self, stream: str, targets: list[list[Any]]) -> bool:
+        port = self._open.get(stream)
+        if port is None:
+            raise UnknownStream
+        if not isinstance(port, ClientPort) or not targets:
+            raise BadTarget
+        port.connect([_address(host, number) for host, number in targets], self._loop.time())
+        return True
 
     def _close_receiver(self, stream: str) -> bool:
         if stream not in self._streams:
@@ -128,10 +144,75 @@ class Worker:
     def _kick(self, session: str, reason: str) -> bool:
         return self._admission.end(session, reason, self._loop.time())
 
+    def _start_sender(
+        self, session: str, stream: str, host: str, port: int, ssrc: int, transport: str, held: bool
+    ) -> dict[str, object]:
+        _known(transport)
+        target = _address(host, port)
+        entry = self._streams.get(stream)
+        if entry is None:
+            raise UnknownStream
+        now = self._loop.time()
+        if self._admission.find(session, stream, now, time.time()) is None:
+            raise SessionEnded
+        self._stop_sender(session)
+        try:
+            sender = self._sender(session, target, ssrc, transport)
+        except PortsExhausted:
+            raise NoPort from None
+        self._senders[session] = sender
+        entry.attach(sender)
+        if not held:
+            self._release_sender(session)
+        return {"port": sender.port}
+
+    def _sender(self, session: str, target: Address, ssrc: int, transport: str) -> Sender:
+        settings = self._settings
+        if transport == "udp":
+            sock = self._ports.bind(tcp=False)
+            try:
+                return UdpSender(session, target, ssrc, sock, reach=settings.reach)
+            except OSError:
+                sock.close()
+                raise BadTarget from None
+        passive = transport == "tcp_passive"
+        kind = PassiveSender if passive else ActiveSender
+        bounds = Bounds(settings.high_water, settings.stall, settings.reach)
+        return kind(session, target, ssrc, self._poller, self._ports.bind(tcp=True, listen=passive), bounds)
+
+    def _release_sender(self, session: str) -> bool:
+        sender = self._senders.get(session)
+        now = self._loop.time()
+        held = None if sender is None else self._admission.held(session)
+        if sender is None or held is None:
+            raise SessionEnded
+        if sender.held:
+            sender.release(now)
+            if self._admission.connected(held, "rtp", sender, now):
+                host, port = sender.target
+                self._control.push(
+                    "session_opened", session=session, stream=held.stream, address=f"{host}:{port}", format="rtp"
+                )
+        return True
+
+    def _stop_sender(self, session: str) -> bool:
+        sender = self._senders.pop(session, None)
+        if sender is None:
+            return False
+        now = self._loop.time()
+        held = self._admission.held(session)
+        if held is not None:
+            self._admission.disconnected(held, "rtp", sender, now)
+        for stream in self._streams.values():
+            stream.detach(sender, now)
+        sender.cut("stopped")
+        return True
+
     def _key_frame(self, stream: str) -> dict[str, str]:
         entry = self._streams.get(stream)
         if entry is None:
             raise UnknownStream
+        entry.look(self._loop.time())
         if entry.last_key is None:
             raise NoPicture
         data = base64.b64encode(entry.last_key.annexb()).decode()
@@ -160,6 +241,12 @@ class Worker:
         self._admission.sweep(now, time.time())
         self._doorway.sweep(now)
         self._rounds += 1
+        for sender in list(self._senders.values()):
+            reason = sender.tick(now)
+            if reason is not None:
+                self._admission.end(sender.session, reason, now)
+        for port in self._open.values():
+            port.tick(now)
         for stream in self._streams.values():
             stream.tick(now)
             if self._rounds % 4 == 0:
@@ -171,6 +258,7 @@ class Worker:
         self._control.push("stream_closed", stream=name, reason=reason)
 
     def _session_closed(self, session: Session, reason: str, now: float) -> None:
+        self._stop_sender(session.name)
         seconds = 0.0 if session.opened_at is None else (session.left_at or now) - session.opened_at
         self._control.push(
             "session_closed",
@@ -180,6 +268,22 @@ class Worker:
             seconds=round(seconds, 3),
             reason=reason,
         )
+
+
+def _known(transport: str) -> None:
+    if transport not in {"udp", "tcp_passive", "tcp_active"}:
+        raise BadRequest(Text("不支持的传输方式", "Transport is not supported"))
+
+
+def _address(host: Any, port: Any) -> Address:
+    """A target as given; names are not looked up here, because nothing in a worker waits. Raises BadTarget."""
+    try:
+        address = ipaddress.IPv4Address(host)
+    except ValueError:
+        raise BadTarget from None
+    if not isinstance(port, int) or not 0 < port < 65_536 or address.is_multicast or address.is_unspecified:
+        raise BadTarget
+    return str(address), port
 
 
 def _resident() -> int:
