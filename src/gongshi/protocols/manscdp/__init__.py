@@ -1,5 +1,6 @@
 """MANSCDP: the XML language of GB/T 28181 (annex A), read leniently and written by the tables."""
 
+from gongshi.protocols.manscdp.alarm import Alarm, MobilePosition, Position
 from gongshi.protocols.manscdp.answers import (
     CruisePoint,
     CruiseTrack,
@@ -14,7 +15,13 @@ from gongshi.protocols.manscdp.answers import (
     SdCard,
     SdCardStatus,
 )
-from gongshi.protocols.manscdp.catalog import CatalogCollector, CatalogItem, CatalogResponse, split_catalog
+from gongshi.protocols.manscdp.catalog import (
+    CatalogChange,
+    CatalogCollector,
+    CatalogItem,
+    CatalogResponse,
+    split_catalog,
+)
 from gongshi.protocols.manscdp.charset import Charset, decode
 from gongshi.protocols.manscdp.collector import Collector, CollectState
 from gongshi.protocols.manscdp.control import (
@@ -73,9 +80,11 @@ from gongshi.protocols.manscdp.records import (
 )
 
 __all__ = [
+    "Alarm",
     "AlarmQuery",
     "AlarmReset",
     "Broadcast",
+    "CatalogChange",
     "CatalogCollector",
     "CatalogItem",
     "CatalogQuery",
@@ -107,8 +116,10 @@ __all__ = [
     "Keepalive",
     "KeyFrame",
     "MediaStatus",
+    "MobilePosition",
     "MobilePositionQuery",
     "PlainQuery",
+    "Position",
     "PrecisePtz",
     "PresetItem",
     "PresetList",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gongshi.protocols.codes import Edition
-from gongshi.protocols.errors import RemoteProtocolError
+from gongshi.protocols.errors import LocalProtocolError, RemoteProtocolError
 from gongshi.protocols.manscdp.charset import Charset
 from gongshi.protocols.manscdp.collector import Collector
 from gongshi.protocols.manscdp.element import Element, leaf, optional, to_integer, to_number
@@ -240,3 +240,34 @@ class CatalogCollector(Collector[str, CatalogItem]):
     def add(self, response: CatalogResponse, now: float) -> list[CatalogItem]:
         """Take a packet; gives the items that are new. The caller matched peer and SN."""
         return self.take(response.sum_num, response.items, response.lost, now)
+
+
+@dataclass(slots=True)
+class CatalogChange:
+    """Notify Catalog: what changed below the subscribed ID (§14). An item without event is a full one (S-08)."""
+
+    device_id: str
+    sn: int
+    items: list[CatalogItem]
+    lost: int = 0
+
+    @classmethod
+    def parse(cls, envelope: Envelope) -> "CatalogChange":
+        """From the body of a NOTIFY with CmdType Catalog, whatever its root."""
+        response = CatalogResponse.parse(envelope)
+        return cls(envelope.device_id, envelope.sn or 0, response.items, response.lost)
+
+    def to_bytes(self, edition: Edition = Edition.E2016, charset: Charset = "gb18030") -> bytes:
+        """The body: SumNum is the number of items in it. ON, OFF, VLOST, DEFECT and DEL carry the ID alone."""
+        elements: list[Element] = []
+        for item in self.items:
+            if item.event is None:
+                raise LocalProtocolError("an item of a catalogue notification states its event")
+            brief = item.event not in {"ADD", "UPDATE"}
+            elements.append(
+                Element("Item", "", [leaf("DeviceID", item.device_id), leaf("Event", item.event)])
+                if brief
+                else item.to_element(edition)
+            )
+        children = [leaf("SumNum", len(elements)), Element("DeviceList", "", elements, {"Num": str(len(elements))})]
+        return build("Notify", "Catalog", self.sn, self.device_id, children, edition=edition, charset=charset)
