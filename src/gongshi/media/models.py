@@ -23,7 +23,7 @@ class Stream(Base):
             "kind",
             "profile",
             unique=True,
-            postgresql_where=text("state IN ('opening', 'live')"),
+            postgresql_where=text("state IN ('opening', 'live') AND kind = 'live'"),
         ),
         MEDIA,
     )
@@ -32,10 +32,13 @@ class Stream(Base):
     channel_id: Mapped[int] = mapped_column(ForeignKey("signalling.channel.id", ondelete="CASCADE"))
     camera_id: Mapped[int] = mapped_column(ForeignKey("registry.camera.id"))
     kind: Mapped[str] = mapped_column(Text)
-    """`live` or `playback`."""
+    """`live`, `playback` or `download`; only live ones are shared."""
     profile: Mapped[str] = mapped_column(Text, default="main")
     state: Mapped[str] = mapped_column(Text)
     """`opening`, `live`, `ended` or `failed`."""
+    interval_from: Mapped[datetime | None]
+    """Of a recording: what is played."""
+    interval_to: Mapped[datetime | None]
     steps: Mapped[list[Any]] = mapped_column(default=list)
     """How it was opened, step by step: `{"step", "at", "detail"}`."""
     codec: Mapped[str | None] = mapped_column(Text)
@@ -67,6 +70,9 @@ class Session(Base):
     login_id: Mapped[UUID | None]
     camera_id: Mapped[int] = mapped_column(ForeignKey("registry.camera.id"))
     action: Mapped[str] = mapped_column(Text)
+    interval_from: Mapped[datetime | None]
+    """Of a recording: what was asked for (what was looked at is part of who looked)."""
+    interval_to: Mapped[datetime | None]
     delivery: Mapped[str] = mapped_column(Text)
     """`portal`, `api` or `cascade`."""
     reason: Mapped[str] = mapped_column(Text)
