@@ -15,7 +15,7 @@ Direction = Literal["sendonly", "recvonly", "sendrecv", "inactive"]
 
 _SSRC = re.compile(r"[0-9]{1,10}")
 _RTPMAP = re.compile(r"([0-9]{1,3})\s+([^/\s]+)(?:/([0-9]{1,9}))?(?:/.*)?")
-_COMPLEMENT: dict[Setup, Setup] = {"active": "passive", "passive": "active"}
+_SOURCE = re.compile(r"\s*([0-9]{2,20})\s*(?::\s*([0-9]{1,3}))?\s*")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -178,6 +178,16 @@ class Media:
         mode = (self.attribute("streammode") or "").strip().upper()
         return {"MAIN": 0, "SUB": 1}.get(mode)
 
+    @property
+    def download_speed(self) -> int | None:
+        """a=downloadspeed of a download's offer."""
+        return _count(self.attribute("downloadspeed"))
+
+    @property
+    def file_size(self) -> int | None:
+        """a=filesize of a download's answer in bytes; -1 and 0 say nothing (Q-13)."""
+        return _count(self.attribute("filesize")) or None
+
 
 @dataclass(frozen=True, slots=True)
 class SessionDescription:
@@ -202,6 +212,12 @@ class SessionDescription:
     def parse(cls, body: bytes) -> "SessionDescription":
         """Read a body. Raises RemoteProtocolError when it is no SDP or a number cannot be read."""
         return _Reader(body).result()
+
+    @property
+    def source(self) -> tuple[str, int] | None:
+        """(code, type) of u=: type 0 all, 1 manual, 2 alarm, 3 time; None when it is a URL or absent."""
+        match = _SOURCE.fullmatch(self.uri or "")
+        return (match[1], int(match[2] or 0)) if match else None
 
     def section(self, kind: str = "video") -> Media | None:
         """The first m= section of a kind."""
@@ -238,6 +254,11 @@ class SessionDescription:
             yield f"y={self.ssrc}"
         if self.format is not None:
             yield f"f={self.format}"
+
+
+def _count(text: str | None) -> int | None:
+    digits = (text or "").strip()
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else None
 
 
 def _one_line(text: str) -> str:
@@ -345,52 +366,3 @@ class _Reader:
         formats = tuple(int(f) for f in parts[3:] if f.isascii() and f.isdigit() and len(f) <= 3)
         self._media.append(Media(parts[0].lower(), int(port), parts[2].upper(), formats))
         self._media_attributes.append([])
-
-
-_VIDEO_MAPS = (("rtpmap", "96 PS/90000"), ("rtpmap", "98 H264/90000"), ("rtpmap", "97 MPEG4/90000"))
-
-
-def live_offer(
-    code: str,
-    address: str,
-    port: int,
-    ssrc: Ssrc,
-    *,
-    setup: Setup | None = None,
-    stream_number: int | None = None,
-    with_format: bool = True,
-) -> SessionDescription:
-    """The offer of a receiver for live video (gb28181.md §10.3): PS first (Q-08), y after the attributes (Q-18).
-
-    `setup` None is UDP; passive (we listen) or active is TCP. `stream_number` only to 3.0 peers.
-    """
-    attributes: list[tuple[str, str]] = [("recvonly", ""), *_VIDEO_MAPS]
-    if stream_number is not None:
-        attributes.append(("streamnumber", str(stream_number)))
-    if setup is not None:
-        attributes += [("setup", setup), ("connection", "new")]
-    protocol = "TCP/RTP/AVP" if setup else "RTP/AVP"
-    media = Media("video", port, protocol, (96, 98, 97), tuple(attributes))
-    return SessionDescription(
-        str(code), address, "Play", media=(media,), ssrc=ssrc, format=MediaFormat() if with_format else None
-    )
-
-
-def answer_offer(
-    offer: SessionDescription, code: str, address: str, port: int, *, ssrc: Ssrc | None = None
-) -> SessionDescription:
-    """The answer of a sender of PS video: same transport, the complementary setup, y as given or as offered.
-
-    Raises RemoteProtocolError (488) when the offer has no video section that PS can be sent to.
-    """
-    wanted = offer.section("video")
-    if wanted is None or not wanted.port or offer.media_address(wanted) in {"", "0.0.0.0", "::"}:  # noqa: S104 -- as above
-        raise RemoteProtocolError("the offer names no place for video", 488)
-    attributes: list[tuple[str, str]] = [("sendonly", ""), ("rtpmap", "96 PS/90000")]
-    if wanted.tcp:
-        attributes += [("setup", _COMPLEMENT[wanted.setup or "passive"]), ("connection", "new")]
-    protocol = "TCP/RTP/AVP" if wanted.tcp else "RTP/AVP"
-    media = Media("video", port, protocol, (96,), tuple(attributes))
-    return SessionDescription(
-        str(code), address, offer.name or "Play", offer.start, offer.end, offer.uri, (media,), ssrc or offer.ssrc
-    )
