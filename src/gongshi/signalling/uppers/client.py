@@ -161,6 +161,11 @@ class Link:
                 self._aim = self._home
             except ProtocolError as error:
                 self._move("refuse", f"unreadable: {error}"[:200])
+            except Exception:
+                # A fault of ours must not end the cascade for good: it is tried again like any failure.
+                log.exception("signal.upper.crashed", upper=self.account.code)
+                self.state, self.reason = "failing", "internal"
+                self._changed(self)
             if self.state == "failing":
                 failures += 1
                 await asyncio.sleep(self._pause(failures))
