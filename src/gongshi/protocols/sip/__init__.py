@@ -38,7 +38,9 @@ from gongshi.protocols.sip.message import (
     new_call_id,
     new_tag,
 )
+from gongshi.protocols.sip.note import NoteState
 from gongshi.protocols.sip.parser import PING, Ping, StreamParser, parse_message
+from gongshi.protocols.sip.subscription import Notifier, Subscription
 from gongshi.protocols.sip.transactions import Timers
 from gongshi.protocols.sip.uri import NameAddr, Uri
 
@@ -64,6 +66,8 @@ __all__ = [
     "NameAddr",
     "NonceIssuer",
     "NonceState",
+    "NoteState",
+    "Notifier",
     "Ping",
     "Request",
     "RequestFailed",
@@ -73,6 +77,7 @@ __all__ = [
     "SipMessage",
     "StreamParser",
     "Subject",
+    "Subscription",
     "Timers",
     "Transport",
     "Uri",

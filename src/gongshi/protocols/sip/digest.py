@@ -17,29 +17,35 @@ from gongshi.protocols.sip.fields import parse_auth
 from gongshi.protocols.sip.uri import quote
 
 
-def _md5(data: bytes) -> str:
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _sm3(data: bytes) -> str:
+def _sm3(data: bytes) -> bytes:
     digest = hashes.Hash(hashes.SM3())
     digest.update(data)
-    return digest.finalize().hex()
+    return digest.finalize()
 
 
-_ALGORITHMS: dict[str, Callable[[bytes], str]] = {"MD5": _md5, "SHA-256": _sha256, "SM3": _sm3}
-ALGORITHMS = tuple(_ALGORITHMS)
+_DIGESTS: dict[str, Callable[[bytes], bytes]] = {
+    "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).digest(),
+    "SHA-1": lambda data: hashlib.sha1(data, usedforsecurity=False).digest(),
+    "SHA-256": lambda data: hashlib.sha256(data).digest(),
+    "SM3": _sm3,
+}
+ALGORITHMS = ("MD5", "SHA-256", "SM3")
+"""For REGISTER; the signalling digest also knows SHA-1 (§8.3 of 2016)."""
+
+
+def digest_bytes(algorithm: str, data: bytes) -> bytes:
+    """The digest of an algorithm by its token in any case. Raises RemoteProtocolError for an unknown one."""
+    try:
+        return _DIGESTS[algorithm.upper()](data)
+    except KeyError:
+        raise RemoteProtocolError("the digest algorithm is not supported") from None
 
 
 def _hash(algorithm: str) -> Callable[[bytes], str]:
-    try:
-        return _ALGORITHMS[algorithm.upper()]
-    except KeyError:
-        raise RemoteProtocolError("the digest algorithm is not supported") from None
+    name = algorithm.upper()
+    if name not in ALGORITHMS:
+        raise RemoteProtocolError("the digest algorithm is not supported")
+    return lambda data: _DIGESTS[name](data).hex()
 
 
 def ha1(username: str, realm: str, password: str, algorithm: str = "MD5") -> str:
