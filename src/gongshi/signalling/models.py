@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, Text, UniqueConstraint, func
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, Text, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gongshi.db.base import Base
@@ -105,6 +105,8 @@ class Channel(Base):
     parent: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text)
     """`on` or `off`."""
+    fault: Mapped[str | None] = mapped_column(Text)
+    """`video_lost` or `defect`, as last notified: there, but not well (gb28181.md §14)."""
     longitude: Mapped[float | None]
     latitude: Mapped[float | None]
     ptz_type: Mapped[int | None]
@@ -130,3 +132,91 @@ class Dialog(Base):
     state: Mapped[dict[str, Any]]
     """`protocols.sip.Dialog.dump()` and the flow that the call went over."""
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Said(Base):
+    """What a peer answered last to a query about itself or one of its channels (gb28181.md §7.6)."""
+
+    __tablename__ = "said"
+    __table_args__ = (SIGNALLING,)
+
+    peer_id: Mapped[int] = mapped_column(ForeignKey("signalling.peer.id", ondelete="CASCADE"), primary_key=True)
+    code: Mapped[str] = mapped_column(Text, primary_key=True)
+    """The peer's own code, or the channel's."""
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    """`device_info`, `device_status`, `config`, `upgrade`, `snapshot`, ..."""
+    value: Mapped[dict[str, Any]]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class PeerSubscription(Base):
+    """What we subscribe to at a peer, and how that stands (gb28181.md §14)."""
+
+    __tablename__ = "subscription"
+    __table_args__ = (SIGNALLING,)
+
+    peer_id: Mapped[int] = mapped_column(ForeignKey("signalling.peer.id", ondelete="CASCADE"), primary_key=True)
+    package: Mapped[str] = mapped_column(Text, primary_key=True)
+    """`catalogue`, `alarm`, `mobile_position` or `ptz_position`."""
+    wanted: Mapped[bool]
+    interval: Mapped[int | None]
+    """Seconds between positions."""
+    state: Mapped[str] = mapped_column(Text, default="idle")
+    """A state of `protocols.sip.subscription`."""
+    refusal: Mapped[int | None]
+    """SIP status of the last refusal."""
+    until: Mapped[datetime | None]
+    notified_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Alarm(Base):
+    """An alarm that a device reported (gb28181.md §9). Of person-related types only the number is kept."""
+
+    __tablename__ = "alarm"
+    __table_args__ = (
+        Index("ix_alarm_received", "received_at", "id"),
+        Index("ix_alarm_open", "peer_id", postgresql_where=text("confirmed_at IS NULL")),
+        UniqueConstraint(
+            "peer_id", "code", "method", "type", "alarm_at", name="uq_alarm_once", postgresql_nulls_not_distinct=True
+        ),
+        SIGNALLING,
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    peer_id: Mapped[int] = mapped_column(ForeignKey("signalling.peer.id", ondelete="CASCADE"))
+    code: Mapped[str] = mapped_column(Text)
+    """The device that reports, or an alarm centre."""
+    camera_id: Mapped[int | None] = mapped_column(ForeignKey("registry.camera.id"))
+    priority: Mapped[int | None]
+    """1 (highest) to 4."""
+    method: Mapped[int | None]
+    type: Mapped[int | None]
+    kind: Mapped[str] = mapped_column(Text)
+    """A word for method and type, `type_8` where the type concerns persons."""
+    description: Mapped[str | None] = mapped_column(Text)
+    longitude: Mapped[float | None]
+    latitude: Mapped[float | None]
+    alarm_at: Mapped[datetime]
+    """As the device says, else when it came."""
+    received_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    confirmed_at: Mapped[datetime | None]
+    confirmed_by: Mapped[int | None]
+    confirmed_name: Mapped[str | None] = mapped_column(Text)
+    note: Mapped[str | None] = mapped_column(Text)
+
+
+class Position(Base):
+    """Where a mobile device was last; a newer one replaces it, no trail is kept."""
+
+    __tablename__ = "position"
+    __table_args__ = (SIGNALLING,)
+
+    peer_id: Mapped[int] = mapped_column(ForeignKey("signalling.peer.id", ondelete="CASCADE"), primary_key=True)
+    code: Mapped[str] = mapped_column(Text, primary_key=True)
+    longitude: Mapped[float]
+    latitude: Mapped[float]
+    speed: Mapped[float | None]
+    direction: Mapped[float | None]
+    altitude: Mapped[float | None]
+    at: Mapped[datetime]
