@@ -30,6 +30,7 @@ from gongshi.kit.logging import configure
 from gongshi.kit.secretbox import SecretBox
 from gongshi.node.migrate import migrate
 from gongshi.registry.models import Organisation, Region
+from gongshi.signalling import garbage
 from gongshi.signalling.models import Peer
 from gongshi.signalling.policy import Policy
 from gongshi.signalling.server import SignalServer
@@ -56,6 +57,7 @@ async def serve(url: str) -> None:
     )
     server = SignalServer(SipSettings(host="127.0.0.1", port=0), NODE, database, url, BOX, policy=unlimited)
     await server.start()
+    garbage.settle()
     print(server.port, flush=True)
     loop = asyncio.get_running_loop()
     while await loop.run_in_executor(None, sys.stdin.readline) == "settle\n":

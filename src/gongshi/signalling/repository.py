@@ -1,7 +1,7 @@
 """All SQL of signalling. Rows travel as one JSON document per statement: a batch costs one round trip."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from gongshi.access.permissions import TABLE
 from gongshi.access.subjects import Subject, region_prefix
 from gongshi.registry.models import Camera, Organisation
 from gongshi.registry.service import organisation_named
+from gongshi.signalling import copying
 from gongshi.signalling.models import Binding, CatalogueRun, Channel, Dialog, Peer
 
 # -- peers and bindings ----------------------------------------------------------------------------------------------
@@ -62,15 +63,18 @@ async def organisation(session: AsyncSession, key: str | int) -> Organisation | 
     return await organisation_named(session, str(key))
 
 
-_SAVE_BINDINGS = text("""
+_BINDING = (
+    "peer_id int, state text, reason text, transport text, remote_host text, remote_port int, contact text, "
+    "call_id text, version text, user_agent text, registered_at timestamptz, expires_at timestamptz, "
+    "keepalive_at timestamptz"
+)
+_SAVE_BINDINGS = b"""
 INSERT INTO signalling.binding AS b
   (peer_id, state, reason, transport, remote_host, remote_port, contact, call_id, version, user_agent,
    registered_at, expires_at, keepalive_at, instance, updated_at)
 SELECT peer_id, state, reason, transport, remote_host, remote_port, contact, call_id, version, user_agent,
-       registered_at, expires_at, keepalive_at, :instance, now()
-FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(
-  peer_id int, state text, reason text, transport text, remote_host text, remote_port int, contact text, call_id text,
-  version text, user_agent text, registered_at timestamptz, expires_at timestamptz, keepalive_at timestamptz)
+       registered_at, expires_at, keepalive_at, %s, now()
+FROM new_binding r
 WHERE EXISTS (SELECT 1 FROM signalling.peer p WHERE p.id = r.peer_id)
 ON CONFLICT (peer_id) DO UPDATE SET
   state = excluded.state, reason = excluded.reason, transport = excluded.transport,
@@ -78,12 +82,12 @@ ON CONFLICT (peer_id) DO UPDATE SET
   call_id = excluded.call_id, version = excluded.version, user_agent = excluded.user_agent,
   registered_at = excluded.registered_at, expires_at = excluded.expires_at,
   keepalive_at = coalesce(excluded.keepalive_at, b.keepalive_at), instance = excluded.instance, updated_at = now()
-""")
+"""
 
 
-async def save_bindings(session: AsyncSession, rows: Sequence[Mapping[str, Any]], instance: str) -> None:
-    """Write bindings in one statement; those of peers that were deleted meanwhile fall away."""
-    await session.execute(_SAVE_BINDINGS, {"rows": _json(rows), "instance": instance})
+async def save_bindings(session: AsyncSession, lines: Iterable[str], instance: str) -> None:
+    """Write bindings (rows of `copying.line`, distinct) at once; those of peers that were deleted meanwhile fall away."""
+    await copying.merge(session, "new_binding", _BINDING, lines, _SAVE_BINDINGS, instance)
 
 
 _SAVE_KEEPALIVES = text("""
@@ -93,7 +97,7 @@ WHERE b.peer_id = r.id AND b.keepalive_at IS DISTINCT FROM r.at
 """)
 
 
-async def save_keepalives(session: AsyncSession, times: Mapping[int, datetime]) -> None:
+async def save_keepalives(session: AsyncSession, times: Mapping[int, datetime | None]) -> None:
     """Write when each peer was heard last, in one statement."""
     await session.execute(_SAVE_KEEPALIVES, {"ids": list(times), "times": list(times.values())})
 

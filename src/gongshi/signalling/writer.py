@@ -18,6 +18,7 @@ from gongshi.db.engine import Database
 from gongshi.db.events import emit
 from gongshi.db.uow import SYSTEM, Actor, UnitOfWork
 from gongshi.signalling import repository
+from gongshi.signalling.copying import line
 from gongshi.signalling.limits import Sparse
 from gongshi.signalling.peers import Peers, PeerState
 from gongshi.signalling.policy import Policy
@@ -57,7 +58,7 @@ class Writer:
         self._changes: deque[Change] = deque(maxlen=_MOST_CHANGES)
         self._refusals: dict[tuple[str, str, Refusal], int] = {}
         self._told: dict[tuple[str, str, Refusal], float] = {}
-        self._kept: dict[int, Any] = {}
+        self._heard_since = float("-inf")
         self._keepalives_due = 0.0
         self._sparse = Sparse(30.0)
         self._task: asyncio.Task[None] | None = None
@@ -134,7 +135,7 @@ class Writer:
     async def _write_bindings(self) -> None:
         while self._dirty:
             batch = dict(list(self._dirty.items())[:_BATCH])
-            rows = [_row(peer) for peer in batch.values() if peer.flow is not None and peer.registered_at is not None]
+            rows = [_line(peer) for peer in batch.values() if peer.flow is not None and peer.registered_at is not None]
             for peer_id in batch:
                 del self._dirty[peer_id]
             try:
@@ -221,15 +222,16 @@ class Writer:
         now = monotonic()
         if now < self._keepalives_due:
             return
-        heard = {
-            peer.id: peer.keepalive_at
-            for peer in self._peers
-            if peer.keepalive_at is not None and self._kept.get(peer.id) != peer.keepalive_at
-        }
-        if heard:
-            async with self._database.unit() as uow:
-                await repository.save_keepalives(uow.session, heard)
-            self._kept |= heard
+        since, self._heard_since = self._heard_since, now
+        heard = [peer for peer in self._peers if peer.seen >= since and peer.keepalive_at is not None]
+        try:
+            for start in range(0, len(heard), _BATCH):
+                times = {peer.id: peer.keepalive_at for peer in heard[start : start + _BATCH]}
+                async with self._database.unit() as uow:
+                    await repository.save_keepalives(uow.session, times)
+        except BaseException:
+            self._heard_since = since
+            raise
         self._keepalives_due = now + self._policy.keepalive_write_every
 
 
@@ -246,21 +248,22 @@ REFUSED: Final = "signalling.peer.refused"
 _ENTRIES: Final = frozenset({REGISTERED, MOVED, OFFLINE})
 
 
-def _row(peer: PeerState) -> dict[str, Any]:
+def _line(peer: PeerState) -> str:
+    """A binding as `repository.save_bindings` wants it."""
     flow = peer.flow
     assert flow is not None  # noqa: S101 -- rows are made of peers with a flow only
-    return {
-        "peer_id": peer.id,
-        "state": "online" if peer.online else "offline",
-        "reason": peer.reason,
-        "transport": flow.transport,
-        "remote_host": flow.host,
-        "remote_port": flow.port,
-        "contact": clean(peer.contact),
-        "call_id": clean(peer.call_id),
-        "version": clean(peer.version),
-        "user_agent": clean(peer.user_agent),
-        "registered_at": peer.registered_at,
-        "expires_at": peer.expires_at,
-        "keepalive_at": peer.keepalive_at,
-    }
+    return line(
+        peer.id,
+        "online" if peer.online else "offline",
+        peer.reason,
+        flow.transport,
+        flow.host,
+        flow.port,
+        clean(peer.contact),
+        clean(peer.call_id),
+        clean(peer.version),
+        clean(peer.user_agent),
+        peer.registered_at,
+        peer.expires_at,
+        peer.keepalive_at,
+    )

@@ -3,6 +3,7 @@
 from gongshi.media import repository as streams
 from gongshi.node.roles.parts import STOP_WITHIN, answering, stop_event
 from gongshi.node.runtime import Runtime
+from gongshi.signalling import garbage
 from gongshi.signalling.server import SignalServer
 
 
@@ -25,6 +26,7 @@ async def run(runtime: Runtime) -> None:
     )
     try:
         await server.start()
+        garbage.settle()
         async with answering(runtime, "signal", server.handlers()):
             await stop.wait()
     finally:
