@@ -72,6 +72,7 @@ class MediaStream:
         self._task: asyncio.Task[None] | None = None
         self._held: bytes | None = None
         self._skipping = False
+        self._over = False
 
     async def open(self, local_host: str) -> int:
         """Take a local port and start making the first picture. Raises `OSError`."""
@@ -99,7 +100,10 @@ class MediaStream:
         self._feed.restart()
 
     async def stop(self) -> None:
-        """Stop sending and give everything back."""
+        """Stop sending and give everything back; a second call changes nothing."""
+        if self._over:
+            return
+        self._over = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
