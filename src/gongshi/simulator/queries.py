@@ -176,6 +176,7 @@ class Queries:
 
     def _catalog(self, envelope: Envelope, sn: int) -> list[bytes]:
         site, faults, asked = self._site, self._site.config.faults, envelope.device_id
+        site.renew()
         region = len(asked) < len(site.config.code)
         items = site.items() if region and faults.catalog_region_ignored else site.select(asked)
         items = self._spoiled(items)

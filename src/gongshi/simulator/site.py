@@ -53,20 +53,26 @@ class Site:
         self.serial += 1
         return self.serial
 
+    def renew(self) -> None:
+        """Take the list of the configuration as it is now: it may have been exchanged while we run."""
+        self.channels = {channel.code: channel for channel in self.config.channels}
+        self.cameras = {code: self.cameras.get(code) or Camera() for code in self.channels}
+        self._codes = {item.device_id for item in self.items()}
+
     def put(self, channel: Channel) -> bool:
         """Add a camera or change it; True when it is new."""
         new = channel.code not in self.channels
-        self.channels[channel.code] = channel
-        if new:
-            self.cameras[channel.code] = Camera()
-            self._codes.add(channel.code)
+        others = [other for other in self.config.channels if other.code != channel.code]
+        self.config.channels[:] = [*others, channel]
+        self.renew()
         return new
 
     def remove(self, code: str) -> bool:
         """Take a camera away; False when there is none."""
-        self.cameras.pop(code, None)
-        self._codes.discard(code)
-        return self.channels.pop(code, None) is not None
+        known = code in self.channels
+        self.config.channels[:] = [channel for channel in self.config.channels if channel.code != code]
+        self.renew()
+        return known
 
     def item(self, code: str) -> CatalogItem:
         """A camera's catalogue item."""
