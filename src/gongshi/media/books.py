@@ -61,9 +61,20 @@ def about(row: Session, camera_code: str, camera_name: str, limits: Mapping[str,
             "reason": row.reason,
             "basis": row.basis,
             "delivery": row.delivery,
+            **_interval(row),
             **{name: limits[name] for name in ("grant_number", "purpose") if limits.get(name)},
             **detail,
         },
+    }
+
+
+def _interval(row: Session) -> dict[str, Any]:
+    """What part of a recording it is about."""
+    if row.interval_from is None or row.interval_to is None:
+        return {}
+    return {
+        "from": clock.local(row.interval_from).isoformat(timespec="seconds"),
+        "to": clock.local(row.interval_to).isoformat(timespec="seconds"),
     }
 
 
@@ -136,6 +147,13 @@ async def end(
         await record(uow, "media.session.ended", **arguments)
         await _say(uow, "media.session.ended", row, code, told.code, text)
     return told
+
+
+async def told(database: Database, session_id: UUID, ending: Ending) -> Ending:
+    """The ending with the best sentence there is, before the books are closed."""
+    async with database.read() as session:
+        known = await repository.waiting(session, session_id)
+        return ending if known is None else await why(session, known.row, ending, known.limits)
 
 
 async def fail(database: Database, session_id: UUID, problem: SessionFailed) -> None:

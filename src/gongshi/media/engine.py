@@ -186,7 +186,7 @@ class Capabilities:
     formats: frozenset[str]
     codecs: frozenset[str]
     verbs: frozenset[str]
-    """Optional verbs built in: of `start_sender`, `talk`, `start_record`, `snapshot`."""
+    """Optional verbs built in: of `start_sender`, `set_pace`, `talk`, `start_record`, `snapshot`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +311,14 @@ class MediaEngine(Protocol):
         """With `tcp_active`: where the device listens, as its answer says. The targets are tried in turn, each second.
 
         Raises `UnknownStream`, `BadTarget`.
+        """
+        ...
+
+    async def set_pace(self, stream: str, scale: float) -> None:
+        """A recording now comes at this speed (negative: in reverse), or, with 0, is paused.
+
+        While it is paused silence is no loss; at other speeds viewers get timestamps that run at real time, whether
+        the device scales its own or not (Q-38). Raises `UnknownStream`, `Unsupported`.
         """
         ...
 

@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Coroutine, Mapping
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -17,56 +16,21 @@ from gongshi.kit.errors import Problem
 from gongshi.kit.i18n import Text
 from gongshi.kit.ids import new_id
 from gongshi.media import reasons, repository
-from gongshi.media.engine import EngineDown, FirstFrame, MediaEngine, Receiver, StreamOnline
+from gongshi.media.engine import BadTarget, EngineDown, FirstFrame, MediaEngine, StreamOnline
+from gongshi.media.flow import Flow, Recording
 from gongshi.media.models import Stream
-from gongshi.media.ports import ChannelRef, DeviceControl
+from gongshi.media.playhead import checked
+from gongshi.media.ports import CallKind, ChannelRef, DeviceControl, Steering
 from gongshi.media.reasons import SessionFailed
 from gongshi.protocols.errors import ProtocolError
-from gongshi.protocols.sdp import Ssrc, SsrcAllocator
+from gongshi.protocols.sdp import SsrcAllocator
 
 log = structlog.get_logger(__name__)
 
-_STEPS: Mapping[str, Text] = {
-    "elected": Text("准备打开通道 {channel}", "Opening channel {channel}"),
-    "receiver": Text("已准备收流端口 {address}:{port}", "Receiving at {address}:{port}"),
-    "invited": Text("正在邀请设备", "Inviting the device"),
-    "answered": Text("设备已应答", "The device has answered"),
-    "online": Text("收到设备的数据（来自 {source}）", "Data arrives from the device ({source})"),
-    "first_frame": Text("收到首个关键帧：{codec} {width}×{height}", "First key frame: {codec} {width}×{height}"),
-    "worker_lost": Text("媒体进程中断，正在重新打开", "The media worker was lost; opening again"),
-    "failed": Text("{zh}", "{en}"),
-}
-
-
-@dataclass(eq=False)
-class Flow:
-    """A running or opening stream. `sessions` are those that share it."""
-
-    id: UUID
-    channel: ChannelRef
-    camera_id: int
-    steps: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    sessions: set[UUID] = field(default_factory=set[UUID])
-    state: str = "opening"
-    ssrc: Ssrc | None = None
-    receiver: Receiver | None = None
-    invited: bool = False
-    opening: asyncio.Task[None] | None = None
-    online: asyncio.Future[None] | None = None
-    linger: asyncio.TimerHandle | None = None
-    begun: float = field(default_factory=time.monotonic)
-
-    @property
-    def name(self) -> str:
-        """The stream's name towards the engine and the signal role."""
-        return str(self.id)
-
-    def step(self, name: str, **values: Any) -> None:
-        """Note one step with its moment, in words and in values."""
-        text = _STEPS[name].format(**values)
-        moment = clock.local(clock.now()).isoformat(timespec="milliseconds")
-        elapsed = round((time.monotonic() - self.begun) * 1000)
-        self.steps.append({"step": name, "at": moment, "ms": elapsed, "zh": text.zh, "en": text.en, "detail": values})
+KEY_FRAME_WITHIN: Final = 3.0
+"""Seconds after which a device is asked for a key frame (Q-53)."""
+ALMOST: Final = 3.0
+"""A recording that falls silent so many seconds before its end has ended."""
 
 
 class Flows:
@@ -84,7 +48,7 @@ class Flows:
         self._database = database
         self._engine = engine
         self._devices = devices
-        self._numbers = SsrcAllocator(domain_code)
+        self.numbers = SsrcAllocator(domain_code)
         self._first_packet = first_packet
         self._by_channel: dict[int, Flow] = {}
         self._by_id: dict[UUID, Flow] = {}
@@ -99,12 +63,19 @@ class Flows:
     def all(self) -> list[Flow]:
         return list(self._by_id.values())
 
-    async def join(self, channel: ChannelRef, camera_id: int, session_id: UUID) -> Flow:
-        """The channel's flow with this session on it, opened if nobody has; SessionFailed with the reason."""
-        flow = self._by_channel.get(channel.id)
+    async def join(
+        self, channel: ChannelRef, camera_id: int, session_id: UUID, recording: Recording | None = None
+    ) -> Flow:
+        """The channel's flow with this session on it, opened if nobody has; SessionFailed with the reason.
+
+        A recording is never shared: who plays it may stop it, wind it, and sees no more than was granted to them.
+        """
+        flow = self._by_channel.get(channel.id) if recording is None else None
         if flow is None:
-            flow = Flow(new_id(), channel, camera_id)
-            self._by_channel[channel.id] = self._by_id[flow.id] = flow
+            flow = Flow(new_id(), channel, camera_id, recording)
+            self._by_id[flow.id] = flow
+            if recording is None:
+                self._by_channel[channel.id] = flow
             flow.opening = asyncio.create_task(self._open(flow), name=f"open-{flow.name}")
         flow.sessions.add(session_id)
         self.stay(flow)
@@ -145,14 +116,17 @@ class Flows:
 
     async def _elect(self, flow: Flow) -> None:
         """Write the row that only one opener can have; rows that a crash left behind give way."""
+        recording = flow.recording
         for attempt in range(2):
             async with self._database.unit() as uow:
                 row = Stream(
                     id=flow.id,
                     channel_id=flow.channel.id,
                     camera_id=flow.camera_id,
-                    kind="live",
+                    kind="live" if recording is None else recording.kind,
                     profile="main",
+                    interval_from=None if recording is None else recording.start,
+                    interval_to=None if recording is None else recording.end,
                     state="opening",
                     steps=list(flow.steps),
                 )
@@ -176,8 +150,10 @@ class Flows:
         """Receiver, call, first packet; raises what went wrong."""
         loop = asyncio.get_running_loop()
         flow.online = loop.create_future()
+        recording = flow.recording
         if flow.ssrc is None:
-            flow.ssrc = self._numbers.allocate(time.monotonic())
+            flow.ssrc = self.numbers.allocate(time.monotonic(), history=recording is not None)
+        kind: CallKind = "play" if recording is None else recording.kind
         transport = flow.channel.transport
         flow.receiver = await self._engine.open_receiver(flow.name, transport, flow.ssrc.number)
         flow.step("receiver", address=flow.receiver.address, port=flow.receiver.port)
@@ -191,15 +167,59 @@ class Flows:
                 port=flow.receiver.port,
                 ssrc=flow.ssrc.number,
                 transport=transport,
+                kind=kind,
+                start=None if recording is None else recording.start.isoformat(),
+                end=None if recording is None else recording.end.isoformat(),
+                speed=None if recording is None else recording.speed,
             )
         except Problem as problem:
+            flow.called(getattr(problem, "data", None))
             raise reasons.device_failure(problem) from problem
+        flow.called(answer)
         flow.step("answered", **{key: answer[key] for key in ("codec", "remote") if answer.get(key)})
+        flow.filesize, flow.path = answer.get("filesize"), answer.get("path")
+        if transport == "tcp_active":
+            await self._connect(flow, answer.get("media") or {})
         try:
             # The engine reports the missing packets itself, with counters; the margin is for its report.
             await asyncio.wait_for(flow.online, self._first_packet + 2.0)
         except TimeoutError:
             raise self._why(flow, "no_packets", {}) from None
+
+    async def _connect(self, flow: Flow, media: Mapping[str, Any]) -> None:
+        """The device listens: where, its answer says; behind a NAT its signalling address is the better guess."""
+        port = media.get("port")
+        hosts = dict.fromkeys(str(host) for host in (media.get("address"), media.get("peer")) if host)
+        if not hosts or not isinstance(port, int):
+            raise reasons.no_place()
+        targets = [(host, port) for host in hosts]
+        flow.step("connecting", address=targets[0][0], port=port)
+        try:
+            await self._engine.connect_receiver(flow.name, targets)
+        except BadTarget:
+            raise reasons.no_place() from None
+
+    async def steer(self, flow: Flow, action: Steering, value: float | None) -> dict[str, Any]:
+        """Pause, wind or speed up a recording; where it stands then. Raises a Problem when the device does not."""
+        playhead = flow.playhead
+        if playhead is None:
+            raise reasons.not_a_recording()
+        value = checked(action, value, playhead.span)
+        # One command at a time: each counts from where the one before left it.
+        async with flow.steering:
+            answer = await self._devices.control(stream_id=flow.name, action=action, value=value)
+            told, now = answer.get("position"), time.monotonic()
+            playhead.steered(action, value, now, float(told) if isinstance(told, int | float) else None)
+            await self._engine.set_pace(flow.name, playhead.pace)
+            return {
+                "position": round(playhead.position(now), 3),
+                "scale": playhead.scale,
+                "paused": playhead.paused,
+            }
+
+    def over(self, flow: Flow) -> bool:
+        """Is silence the end of what was asked for, rather than a loss?"""
+        return flow.playhead is not None and flow.playhead.over(time.monotonic(), ALMOST)
 
     def _why(self, flow: Flow, reason: str, detail: Mapping[str, Any]) -> SessionFailed:
         receiver = flow.receiver
@@ -218,6 +238,10 @@ class Flows:
         if flow is None:
             return
         flow.step("online", source=event.source)
+        if flow.playhead is not None and flow.playhead.paused and not flow.playhead.position(0.0):
+            flow.playhead.begin(time.monotonic())
+        if flow.recording is None and flow.asking is None and not flow.codec:
+            flow.asking = asyncio.get_running_loop().call_later(KEY_FRAME_WITHIN, self._ask_key_frame, flow)
         if flow.online is not None and not flow.online.done():
             flow.online.set_result(None)
 
@@ -225,8 +249,23 @@ class Flows:
         flow = self.get(event.stream)
         if flow is None:
             return
+        flow.codec = event.codec
         flow.step("first_frame", codec=event.codec, width=event.width, height=event.height)
         self._note(flow, codec=event.codec, width=event.width, height=event.height, steps=list(flow.steps))
+
+    def _ask_key_frame(self, flow: Flow) -> None:
+        flow.asking = None
+        if flow.codec or flow.id not in self._by_id:
+            return
+        flow.step("key_frame_asked", seconds=round(KEY_FRAME_WITHIN))
+
+        async def ask() -> None:
+            try:
+                await self._devices.key_frame(channel_id=flow.channel.id)
+            except Problem as problem:
+                log.info("media.stream.no_key_frame", stream=flow.name, code=problem.code)
+
+        self._beside(ask())
 
     def lost(self, stream: str, reason: str, detail: Mapping[str, Any]) -> SessionFailed | None:
         """Data never came, broke off or is no video; the reason in words, or None when an opener waits for it."""
@@ -249,7 +288,10 @@ class Flows:
             except SQLAlchemyError as error:
                 log.warning("media.stream.not_noted", stream=flow.name, error=type(error).__name__)
 
-        task = asyncio.create_task(write())
+        self._beside(write())
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
 
@@ -275,6 +317,9 @@ class Flows:
 
     async def _hang_up(self, flow: Flow) -> None:
         """BYE, close the port, give the SSRC back; whatever fails here is logged and does not stop the rest."""
+        if flow.asking is not None:
+            flow.asking.cancel()
+            flow.asking = None
         if flow.invited:
             flow.invited = False
             try:
@@ -288,7 +333,7 @@ class Flows:
             except Problem as problem:
                 log.warning("media.stream.close_failed", stream=flow.name, code=problem.code)
         if flow.ssrc is not None:
-            self._numbers.release(flow.ssrc, time.monotonic())
+            self.numbers.release(flow.ssrc, time.monotonic())
             flow.ssrc = None
 
     async def reopen(self, flow: Flow, within: float) -> None:

@@ -12,9 +12,11 @@ from gongshi.kit import clock
 from gongshi.media import reasons
 from gongshi.media.books import Ending
 from gongshi.media.engine import Urls
-from gongshi.media.flows import Flow
+from gongshi.media.flow import Flow, Recording
+from gongshi.media.ports import Relay
 from gongshi.media.reasons import SessionFailed
 from gongshi.media.repository import Waiting
+from gongshi.protocols.sdp import Ssrc
 
 
 @dataclass(eq=False)
@@ -28,6 +30,12 @@ class Held:
     right_id: int
     not_after: datetime | None = None
     flow: Flow | None = None
+    recording: Recording | None = None
+    relay: Relay | None = None
+    ssrc: Ssrc | None = None
+    """A number of ours for the relay, where the upper left the choice to us."""
+    answered: bool = False
+    """Its opener has what it asked for; from now on an upper must be told of the end."""
     admitted: bool = False
     missed: bool = False
     """The engine did not know it at the last renewal; its worker may just be replaced."""
@@ -46,7 +54,7 @@ class Unwritten:
     figures: tuple[int, float] = field(default=(0, 0.0))
 
 
-def take_over(waiting: Waiting) -> Held:
+def take_over(waiting: Waiting, relay: Relay | None = None) -> Held:
     """A session as transaction 1 wrote it, in the agent's hands."""
     row = waiting.row
     kind = "upper" if row.subject_kind == "upper" else "service" if row.subject_kind == "service" else "person"
@@ -61,7 +69,20 @@ def take_over(waiting: Waiting) -> Held:
         roles=waiting.roles,
         login_id=row.login_id,
     )
-    return Held(row.id, subject, parse_action(row.action), row.camera_id, row.right_id, row.not_after)
+    recording = None
+    if row.interval_from is not None and row.interval_to is not None:
+        kind = "download" if row.action == Action.DOWNLOAD.wire else "playback"
+        recording = Recording(kind, row.interval_from, row.interval_to, None if relay is None else relay.speed)
+    return Held(
+        row.id,
+        subject,
+        parse_action(row.action),
+        row.camera_id,
+        row.right_id,
+        row.not_after,
+        recording=recording,
+        relay=relay,
+    )
 
 
 def overtaken(held: Held) -> SessionFailed:

@@ -7,8 +7,8 @@ firewall, SSRC, codec, right or device it was.
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from gongshi.kit.errors import Forbidden, Problem, TooManyRequests
-from gongshi.kit.i18n import Text
+from gongshi.kit.errors import Conflict, Forbidden, Problem, TooManyRequests
+from gongshi.kit.i18n import Lang, Text
 
 Suspect = str
 """`address`, `port`, `firewall`, `ssrc`, `codec`, `right`, `device` or `engine`."""
@@ -41,7 +41,15 @@ class SessionFailed(Problem):
     @property
     def extra(self) -> dict[str, Any]:
         """What the page shows beside the sentence."""
-        return {**self.data, "session": self.session_id}
+        return {"which": list(self.which), "session": self.session_id}
+
+    def body(self, lang: Lang) -> dict[str, object]:
+        """With the steps as `StepOut` has them: one text, in the reader's language."""
+        steps = [
+            {"text": step.get(lang, ""), **{key: value for key, value in step.items() if key not in {"zh", "en"}}}
+            for step in self.steps
+        ]
+        return {**super().body(lang), "steps": steps}
 
 
 class NoRight(Forbidden):
@@ -69,6 +77,8 @@ END_TEXTS: Final[Mapping[str, Text]] = {
         "控制中断：无法继续核实权限，画面已按规定关闭",
         "control lost: rights could no longer be checked, so the picture was closed",
     ),
+    "finished": Text("录像已播放完毕", "the recording was played to its end"),
+    "target_lost": Text("上级平台不再接收画面", "the upper platform no longer takes the picture"),
     "stream_lost": Text("设备视频中断", "the device's video broke off"),
     "not_started": Text("打开后一直没有播放", "it was opened and never played"),
     "stalled": Text("浏览器长时间没有接收画面", "the browser took no data for too long"),
@@ -83,6 +93,9 @@ ENGINE_REASONS: Final[Mapping[str, str]] = {
     "viewer_stalled": "stalled",
     "not_started": "not_started",
     "engine_stopped": "control_lost",
+    "target_unreachable": "target_lost",
+    "target_broken": "target_lost",
+    "target_stalled": "target_lost",
 }
 """The engine's own reasons (media.engine.SessionClosed) as end codes."""
 
@@ -119,6 +132,24 @@ _DEVICE_ENDS: Final[Mapping[str, Text]] = {
 def device_end(reason: str) -> Text:
     """Why a running call ended from the other side (`signalling.stream.ended`)."""
     return _DEVICE_ENDS.get(reason, Text("设备视频中断", "The device's video broke off"))
+
+
+def no_place() -> SessionFailed:
+    return SessionFailed(
+        Text(
+            "设备已应答，但没有给出可连接的地址和端口：请将设备的媒体传输方式改为 UDP 或 TCP 被动",
+            "The device agreed but named no address and port to connect to: set its media transport to UDP or passive TCP",
+        ),
+        code="bad_answer",
+        which=("address", "port", "device"),
+    )
+
+
+def not_a_recording() -> Conflict:
+    return Conflict(
+        Text("实时画面不能暂停、定位或变速", "A live picture cannot be paused, wound or sped up"),
+        code="not_a_recording",
+    )
 
 
 def no_channel() -> SessionFailed:
@@ -173,6 +204,15 @@ def media_failure(reason: str, detail: Mapping[str, Any], *, address: str, port:
             ),
             code="not_rtp",
             which=("codec", "port"),
+        )
+    if transport == "tcp_active" and not counted.get("connections"):
+        return SessionFailed(
+            Text(
+                "设备已应答，但无法连接到它给出的地址和端口：请检查设备侧防火墙，或改用 TCP 被动方式",
+                "The device agreed but cannot be reached where it listens: check its firewall, or use passive TCP",
+            ),
+            code="not_reached",
+            which=("address", "port", "firewall"),
         )
     if transport == "tcp_passive" and not counted.get("connections"):
         return SessionFailed(

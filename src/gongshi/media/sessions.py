@@ -6,8 +6,8 @@ media agent, says how it went. The web route and (later) an upper's INVITE both 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from gongshi.access import service as access
@@ -26,13 +26,17 @@ from gongshi.kit.i18n import Text
 from gongshi.kit.ids import new_id
 from gongshi.media import books, repository
 from gongshi.media.models import Session
-from gongshi.media.ports import AgentPort
+from gongshi.media.ports import AgentPort, Relay
 from gongshi.media.reasons import NoRight, SessionFailed, TooManyAtOnce
 from gongshi.media.repository import CameraRef
 
-OFFERED = Action.LIVE
-"""What can be opened today; playback comes with recording."""
-SHORTEST_REASON = 2
+VIEWED: Final = Action.LIVE | Action.PLAYBACK
+"""What a viewer can open; a relay to an upper can also be a download."""
+SHORTEST_REASON: Final = 2
+LONGEST: Final = timedelta(hours=24)
+"""Old recorders fail at what spans more than one of their files."""
+_AHEAD: Final = timedelta(minutes=2)
+"""How far clocks of devices and uppers may be ahead of ours."""
 
 
 class Rights(Protocol):
@@ -61,6 +65,10 @@ class Asked:
     request_id: str | None = None
     host: str | None = None
     """The name under which the viewer reaches the portal."""
+    interval: tuple[datetime, datetime] | None = None
+    """Of a recording: from and to, aware."""
+    relay: Relay | None = None
+    """For an upper: where the stream is to be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +103,7 @@ async def open_session(database: Database, ports: MediaPorts, subject: Subject, 
                 )
             ]
         )
-    if asked.action & ~OFFERED or asked.action not in Action:
-        raise Invalid(
-            errors=[
-                FieldError(
-                    "action",
-                    "not_offered",
-                    Text("目前只提供实时调阅（live）", "Only live viewing (live) is offered so far"),
-                )
-            ]
-        )
+    _offered(asked)
     actor = subject.actor(asked.address)
     async with database.unit(actor, asked.request_id) as uow:
         result = await _first(uow, ports.rights, subject, asked, reason)
@@ -113,13 +112,62 @@ async def open_session(database: Database, ports: MediaPorts, subject: Subject, 
         raise result.problem
     session_id, camera, decision = result
     try:
-        answer = await ports.agent.open(str(session_id), asked.host)
+        relay = None if asked.relay is None else asked.relay.packed()
+        answer = await ports.agent.open(str(session_id), asked.host, relay)
     except Problem as problem:
         failed = _failed(problem, session_id)
         # The agent has written it too, unless it could not be reached.
         await books.fail(database, session_id, failed)
         raise failed from problem
     return Opened(session_id, camera, decision, answer)
+
+
+def _offered(asked: Asked) -> None:
+    """Is this a thing that can be opened at all? Raises Invalid."""
+    offered = VIEWED if asked.relay is None else VIEWED | Action.DOWNLOAD
+    if asked.action & ~offered or asked.action not in Action:
+        raise _invalid(
+            "action",
+            "not_offered",
+            "可打开的操作：live（实时）与 playback（回放）",
+            "What can be opened: live and playback",
+        )
+    if asked.action is Action.LIVE:
+        if asked.interval is not None:
+            raise _invalid("from", "not_a_recording", "实时调阅没有时间范围", "Live viewing has no time span")
+        return
+    if asked.interval is None:
+        raise _invalid("from", "missing", "请给出录像的起止时间", "Say from when to when the recording is wanted")
+    start, end = asked.interval
+    if not start < end or start >= clock.now() + _AHEAD:
+        raise _invalid(
+            "to", "order", "结束时间应晚于开始时间，且不在未来", "The end comes after the beginning, not in future"
+        )
+    if end - start > LONGEST:
+        raise _invalid("to", "too_long", "一次最多回放 24 小时", "At most 24 hours at once")
+
+
+def _invalid(field: str, code: str, zh: str, en: str) -> Invalid:
+    return Invalid(errors=[FieldError(field, code, Text(zh, en))])
+
+
+def _too_old(asked: Asked, decision: Decision, moment: datetime) -> Forbidden | None:
+    """How far back a right reaches: older recordings are not its holder's to see."""
+    hours = decision.limits.get("playback_hours")
+    if asked.interval is None or not isinstance(hours, int):
+        return None
+    earliest = moment - timedelta(hours=hours)
+    if asked.interval[0] >= earliest:
+        return None
+    number = decision.limits.get("grant_number") or ""
+    since = clock.local(earliest).strftime("%Y-%m-%d %H:%M")
+    return Forbidden(
+        Text(
+            f"授权 {number} 只允许回看最近 {hours} 小时，即 {since} 以后的录像",
+            f"Grant {number} reaches back {hours} hours only, to recordings after {since}",
+        ),
+        code="playback_depth",
+    )
 
 
 def _failed(problem: Problem, session_id: UUID) -> SessionFailed:
@@ -152,7 +200,7 @@ async def _first(
             decision = DENIALS["no_right"]
     if not decision.allowed or decision.right_id is None:
         seen = (await decide_now(uow.session, subject, Action.SEE, camera.id, moment)).allowed
-        problem = NoRight(_what_to_ask(decision, camera)) if seen else NotFound()
+        problem = NoRight(_what_to_ask(decision, camera, asked.action)) if seen else NotFound()
         return await _refuse(uow, asked, _Refusal(problem, decision.code, camera))
     ways = decision.limits.get("delivery")
     if ways and asked.delivery not in ways:
@@ -160,6 +208,9 @@ async def _first(
             Text(f"该授权不含 {asked.delivery} 交付方式", f"The grant does not include delivery by {asked.delivery}")
         )
         return await _refuse(uow, asked, _Refusal(problem, "delivery", camera))
+    too_old = _too_old(asked, decision, moment)
+    if too_old is not None:
+        return await _refuse(uow, asked, _Refusal(too_old, "playback_depth", camera))
     most = decision.limits.get("concurrency")
     if isinstance(most, int):
         watching = await repository.running_under(uow.session, decision.right_id)
@@ -175,6 +226,8 @@ async def _first(
         login_id=subject.login_id,
         camera_id=camera.id,
         action=asked.action.wire,
+        interval_from=None if asked.interval is None else asked.interval[0],
+        interval_to=None if asked.interval is None else asked.interval[1],
         delivery=asked.delivery,
         reason=reason,
         basis=decision.basis or "",
@@ -229,13 +282,13 @@ async def _refuse(uow: UnitOfWork, asked: Asked, refusal: _Refusal) -> _Refusal:
     return refusal
 
 
-def _what_to_ask(decision: Decision, camera: CameraRef) -> Text:
-    why = decision.reason
+def _what_to_ask(decision: Decision, camera: CameraRef, action: Action) -> Text:
+    why, wanted = decision.reason, action.label
     if decision.code == "no_right":
         return Text(
-            f"{camera.name}：没有调阅授权。可在“共享 · 申请”中申请实时调阅，由数据资源部门会商、公安机关审批",
-            f"{camera.name}: no right to open it. Ask for live viewing under Sharing; the data bureau is consulted and "
-            "the police decides",
+            f"{camera.name}：没有{wanted.zh}授权。可在“共享 · 申请”中申请，由数据资源部门会商、公安机关审批",
+            f"{camera.name}: no right to {wanted.en}. Ask for it under Sharing; the data bureau is consulted and the "
+            "police decides",
         )
     return Text(f"{camera.name}：{why.zh}", f"{camera.name}: {why.en}")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -24,6 +25,7 @@ from gongshi.media.ports import ChannelRef
 from gongshi.media.sessions import Asked, MediaPorts, open_session
 from gongshi.signalling.models import Channel, Peer
 from integration.access import helpers
+from integration.media.relays import UPPERS
 from integration.media.support import OPEN, Camera, get
 
 
@@ -36,15 +38,37 @@ class Devices:
     byes: list[str] = field(default_factory=list)
     problem: Unavailable | None = None
     silent: bool = False
+    answer: dict[str, Any] = field(default_factory=dict)
+    """More of what the device answers to an INVITE."""
+    steered: list[tuple[str, float | None]] = field(default_factory=list)
+    told: dict[str, float] = field(default_factory=dict)
+    key_frames: list[int] = field(default_factory=list)
+    ended: list[tuple[str, str, dict[str, str], float]] = field(default_factory=list)
+    frames: Any = None
+    """What the cameras send instead of the clip."""
 
-    async def invite(self, *, stream_id, channel_id, address, port, ssrc, transport):
-        self.invited.append({"stream": stream_id, "channel": channel_id, "port": port, "ssrc": ssrc})
+    async def invite(self, *, stream_id, channel_id, address, port, ssrc, transport, kind="play", **more):
+        self.invited.append(
+            {"stream": stream_id, "channel": channel_id, "port": port, "ssrc": ssrc, "kind": kind, **more}
+        )
         if self.problem is not None:
             raise self.problem
         if not self.silent:
             camera = Camera(Receiver(stream_id, address, port, transport), ssrc=ssrc, speed=4.0)
-            self.cameras[stream_id] = (camera, asyncio.create_task(camera.run()))
-        return {"call_id": "call", "steps": []}
+            self.cameras[stream_id] = (camera, asyncio.create_task(camera.run(self.frames and self.frames(ssrc))))
+        return {"call_id": "call", "steps": [], **self.answer}
+
+    async def control(self, *, stream_id, action, value=None):
+        self.steered.append((action, value))
+        if self.problem is not None:
+            raise self.problem
+        return self.told
+
+    async def key_frame(self, *, channel_id):
+        self.key_frames.append(channel_id)
+
+    async def relay_ended(self, *, session_id, code, detail):
+        self.ended.append((session_id, code, detail, time.monotonic()))
 
     async def bye(self, *, stream_id):
         self.byes.append(stream_id)
@@ -106,8 +130,8 @@ class World:
             frozenset({"viewer"}),
         )
 
-    async def open(self, camera=0, subject=None):
-        asked = Asked(self.codes[camera], Action.LIVE, self.reason, address="10.0.0.7")
+    async def open(self, camera=0, subject=None, action=Action.LIVE, **more):
+        asked = Asked(self.codes[camera], action, self.reason, address="10.0.0.7", **more)
         return await open_session(self.database, self.ports, subject or self.subject, asked)
 
     async def watch(self, opened):
@@ -181,6 +205,8 @@ async def _close_connections():
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+    while UPPERS:
+        await UPPERS.pop().stop()
 
 
 def make_engine(run):
@@ -194,6 +220,7 @@ def make_engine(run):
             silence=1.5,
             no_reader=30.0,
             reconnect=0.5,
+            reach=1.0,
         )
     )
 

@@ -172,3 +172,17 @@ class Relay(Sender):
 
     def forward(self, ready: list[Any], now: float) -> None:
         self.taken += len(ready)
+
+
+def test_a_pause_is_not_a_loss() -> None:
+    """Q-38: a device that was told to pause is silent for as long as that lasts."""
+    stream, told = make(first_packet=1.0, silence=2.0)
+    now = play(stream, packets("h264")[:20])
+    stream.set_pace(0, now)
+    for second in range(60):
+        stream.tick(now + second)
+    stream.set_pace(1, now + 60)
+    stream.tick(now + 61.9)
+    assert [name for name, _ in told] == ["online", "first_frame"]
+    stream.tick(now + 62.1)
+    assert [name for name, _ in told] == ["online", "first_frame", "lost"]

@@ -130,7 +130,7 @@ class EmbeddedEngine:
             transports=frozenset({"udp", "tcp_passive", "tcp_active"}),
             formats=frozenset({"flv", "fmp4"}),
             codecs=frozenset({"h264", "h265"}),
-            verbs=frozenset({"snapshot", "start_sender"}),
+            verbs=frozenset({"snapshot", "start_sender", "set_pace"}),
         )
 
     async def open_receiver(
@@ -160,6 +160,9 @@ class EmbeddedEngine:
 
     async def connect_receiver(self, stream: str, targets: Sequence[tuple[str, int]]) -> None:
         await _process(self._slot(stream)).call("connect_receiver", stream=stream, targets=list(targets))
+
+    async def set_pace(self, stream: str, scale: float) -> None:
+        await _process(self._slot(stream)).call("set_pace", stream=stream, scale=scale)
 
     async def close_receiver(self, stream: str) -> None:
         slot = self._streams.pop(stream, None)

@@ -142,6 +142,11 @@ class Stream:
             self.sent += sender.octets
             self.look(now)
 
+    def set_pace(self, scale: float, now: float) -> None:
+        """The device was told to send at another speed; 0: to pause."""
+        self.track.pace.set(scale)
+        self._last_packet = now
+
     def look(self, now: float) -> None:
         """Somebody wants pictures: look into the packets again, if they were only passed on."""
         self._last_look = now
@@ -172,6 +177,10 @@ class Stream:
         """Once per housekeeping round: time-outs, each told once."""
         self.receiver.tick(now)
         self.pump(now)
+        if self.track.pace.paused:
+            # A device that was told to pause may be silent for as long as that lasts (Q-38).
+            self._last_packet = self._last_reader = now
+            return
         settings = self._settings
         quiet = now - self._last_packet
         if not self._told_lost and quiet > (settings.silence if self.online else settings.first_packet):
@@ -268,7 +277,7 @@ class Stream:
     def _take(self, frames: list[VideoFrame | AudioFrame], now: float) -> None:
         for frame in frames:
             if isinstance(frame, VideoFrame):
-                sample = self.track.sample(frame)
+                sample = self.track.sample(frame, now)
                 if sample is not None:
                     self._show(sample, now)
             else:

@@ -2,6 +2,7 @@
 
 from typing import Final, TypeAlias
 
+from gongshi.media.embedded.pace import Pace
 from gongshi.media.embedded.parameter_sets import VideoConfig, h264_config, h265_config
 from gongshi.protocols.ps import VideoFrame
 from gongshi.protocols.ps.nal import (
@@ -59,22 +60,25 @@ class Sample:
 class Timeline:
     """Makes sent times usable: they start at 0, go strictly forward, and survive wraps, jumps and standstill."""
 
-    __slots__ = ("_last", "_now", "_step")
+    __slots__ = ("_last", "_now", "_step", "pace")
 
     def __init__(self) -> None:
+        self.pace = Pace()
         self._last = -1
         self._now = 0
         self._step = _NOMINAL
 
-    def map(self, dts: int) -> tuple[int, int]:
+    def map(self, dts: int, now: float = 0.0) -> tuple[int, int]:
         """Ticks since the start for a sent decoding time, and the likely duration of the frame."""
+        duration = self._step
         if self._last >= 0:
             step = (dts - self._last) % _WRAP
             if 0 < step <= _MAX_STEP:
                 self._step = step
-            self._now += self._step
+            duration = self.pace.step(self._step, now)
+            self._now += duration
         self._last = dts
-        return self._now, self._step
+        return self._now, duration
 
 
 class VideoTrack:
@@ -88,8 +92,16 @@ class VideoTrack:
         self._timeline = Timeline()
         self._ordinal = 0
 
-    def sample(self, frame: VideoFrame) -> Sample | None:
-        """The next sample, or None for a frame that shows nothing or cannot be decoded yet."""
+    @property
+    def pace(self) -> Pace:
+        """How fast the frames are meant to be shown."""
+        return self._timeline.pace
+
+    def sample(self, frame: VideoFrame, now: float = 0.0) -> Sample | None:
+        """The next sample, or None for a frame that shows nothing or cannot be decoded yet.
+
+        `now`, monotonic, is when it arrived; only what is played faster or slower needs it.
+        """
         parts: list[bytes] = []
         sets: _Sets = ([], [], [])
         key = False
@@ -117,14 +129,15 @@ class VideoTrack:
         if not parts or config is None or config.codec != frame.codec or (not self._ordinal and not key):
             self.waiting += 1
             return None
-        dts, duration = self._timeline.map(frame.dts)
+        dts, duration = self._timeline.map(frame.dts, now)
         cts = (frame.pts - frame.dts) % _WRAP
+        cts = round(cts * self.pace.factor) if cts <= _MAX_STEP else 0
         self._ordinal += 1
         return Sample(
             data=b"".join(parts),
             key=key,
             dts=dts,
-            cts=cts if cts <= _MAX_STEP else 0,
+            cts=cts,
             duration=duration,
             ordinal=self._ordinal,
             config=config,

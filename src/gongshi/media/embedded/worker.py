@@ -54,6 +54,7 @@ class Worker:
             {
                 "open_receiver": self._open_receiver,
                 "connect_receiver": self._connect_receiver,
+                "set_pace": self._set_pace,
                 "close_receiver": self._close_receiver,
                 "admit": self._admit,
                 "renew": self._renew,
@@ -122,6 +123,13 @@ class Worker:
         if not isinstance(port, ClientPort) or not targets:
             raise BadTarget
         port.connect([_address(host, number) for host, number in targets], self._loop.time())
+        return True
+
+    def _set_pace(self, stream: str, scale: float) -> bool:
+        entry = self._streams.get(stream)
+        if entry is None:
+            raise UnknownStream
+        entry.set_pace(scale, self._loop.time())
         return True
 
     def _close_receiver(self, stream: str) -> bool:
