@@ -19,7 +19,7 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-_EVENTS: dict[str, Event] = {e.upper(): e for e in ("ON", "OFF", "VLOST", "DEFECT", "ADD", "DEL", "UPDATE")}
+EVENTS: dict[str, Event] = {e.upper(): e for e in ("ON", "OFF", "VLOST", "DEFECT", "ADD", "DEL", "UPDATE")}
 _ONLINE = {
     "ON": True,
     "ONLINE": True,
@@ -55,7 +55,7 @@ _INFO_FIELDS_2022 = _words(
     "HorizontalFieldAngle VerticalFieldAngle MaxViewDistance GrassrootsCode PointType PointCommonName MAC "
     "FunctionType EncodeType InstallTime ManagementUnit ContactInfo RecordSaveDays IndustrialClassification"
 )
-_CANONICAL = {
+CANONICAL = {
     name.lower(): name
     for name in (*_ITEM_FIELDS_2016, *_ITEM_FIELDS_2022, *_INFO_FIELDS_2016, *_INFO_FIELDS_2022, "Event")
 }
@@ -78,18 +78,18 @@ class CatalogItem:
         info: dict[str, str] = {}
         for name, value in element.attributes.items():
             if value.strip():
-                values[_CANONICAL.get(name.lower(), name)] = value.strip()
+                values[CANONICAL.get(name.lower(), name)] = value.strip()
         for child in element.children:
             if child.name.lower() == "info" and child.children:
                 for sub in child.children:
                     if sub.text:
-                        info.setdefault(_CANONICAL.get(sub.name.lower(), sub.name), sub.text)
+                        info.setdefault(CANONICAL.get(sub.name.lower(), sub.name), sub.text)
             elif child.text:
-                values[_CANONICAL.get(child.name.lower(), child.name)] = child.text
+                values[CANONICAL.get(child.name.lower(), child.name)] = child.text
         device_id = values.pop("DeviceID", "")
         if not device_id:
             raise RemoteProtocolError("a catalogue item lacks DeviceID")
-        event = _EVENTS.get(values.pop("Event", "").upper())
+        event = EVENTS.get(values.pop("Event", "").upper())
         return cls(device_id, values.pop("Name", ""), values, info, event)
 
     def to_element(self, edition: Edition = Edition.E2016) -> Element:

@@ -18,7 +18,7 @@ _Node: TypeAlias = etree._Element  # noqa: SLF001  # pyright: ignore[reportPriva
 MAX_DEPTH = 16
 MAX_ELEMENTS = 400_000
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 _FORBIDDEN = re.compile(r"<!(?:DOCTYPE|ENTITY|ELEMENT|ATTLIST|NOTATION)", re.IGNORECASE)
 _PROLOGS = re.compile(r"<\?xml\b[^>]{0,200}\?>", re.IGNORECASE)
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});)")
@@ -92,7 +92,7 @@ def parse_xml(text: str) -> tuple[Element, tuple[str, ...]]:
     Raises RemoteProtocolError for document types, entities, more than 16 levels, and what cannot be repaired.
     """
     defects: list[str] = []
-    cleaned = _CONTROL.sub("", text).strip()
+    cleaned = CONTROL.sub("", text).strip()
     if len(cleaned) != len(text.strip()):
         defects.append("control-characters")
     if _FORBIDDEN.search(cleaned):
@@ -200,5 +200,5 @@ def _write(element: Element, parts: list[str], depth: int) -> None:
 
 
 def _escape(text: str) -> str:
-    text = _CONTROL.sub("", text)
+    text = CONTROL.sub("", text)
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
