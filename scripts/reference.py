@@ -33,6 +33,7 @@ ROOMS = {
     "registry": ("台账", "Registry"),
     "inventory": ("填报", "Inventory"),
     "peers": ("平台", "Platforms"),
+    "uppers": ("上级平台", "Upper platforms"),
     "sharing": ("共享", "Sharing"),
     "media": ("调阅", "Viewing"),
     "audit": ("审计", "Audit"),

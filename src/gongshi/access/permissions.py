@@ -101,6 +101,10 @@ TABLE: Final[dict[str, dict[str, Reach]]] = {
     },
     "signalling.peer.change": {SYSTEM_ADMIN: "all"},
     "signalling.peer.query": {SYSTEM_ADMIN: "all", POLICE_OFFICER: "area", AGENCY_CONTACT: "own"},
+    # uppers: administrators connect them, police decides what they may see, each inside its jurisdiction
+    "signalling.upper.see": _by("all", SYSTEM_ADMIN, POLICE_OFFICER, DATA_BUREAU, LEADING_OFFICE, AUDITOR),
+    "signalling.upper.change": {SYSTEM_ADMIN: "all"},
+    "signalling.upper.share": {POLICE_OFFICER: "all"},
     # sharing (G-033): a department asks, the data bureau is consulted, police decides
     "sharing.vocabulary.see": _EVERYONE,
     "sharing.request.see": _by("own", AGENCY_CONTACT, COUNTY_OFFICE, VIEWER)

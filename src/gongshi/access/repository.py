@@ -196,6 +196,26 @@ async def rights_over_camera(session: AsyncSession, camera_id: int) -> Sequence[
     return rows.all()
 
 
+async def rights_held(session: AsyncSession, kind: str, holder: int) -> Sequence[Right]:
+    """Running rights of one holder, the oldest first."""
+    query = (
+        select(Right)
+        .where(Right.subject_kind == kind, Right.subject_id == holder, Right.ended_at.is_(None))
+        .order_by(Right.id)
+    )
+    return list(await session.scalars(query))
+
+
+async def cameras_named(session: AsyncSession, right_ids: Collection[int]) -> Mapping[int, int]:
+    """How many cameras each right with scope `cameras` names."""
+    query = (
+        select(RightCamera.right_id, func.count())
+        .where(_among(RightCamera.right_id, right_ids))
+        .group_by(RightCamera.right_id)
+    )
+    return {row[0]: row[1] for row in await session.execute(query)}
+
+
 def covers_region(scope_value: Any, region_code: Any) -> Any:
     """SQL twin of `subjects.within`: the digits before trailing pairs of zeros must begin the region's code."""
     prefix = func.regexp_replace(scope_value, "(00)+$", "", type_=Text)

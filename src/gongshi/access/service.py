@@ -152,6 +152,42 @@ async def lock_right(uow: UnitOfWork, right_id: int) -> RightState | None:
     return None if row is None else _state(row)
 
 
+@dataclass(frozen=True, slots=True)
+class HeldRight:
+    """A running right of one holder, as a page lists it."""
+
+    id: int
+    basis: str
+    actions: Action
+    scope: str
+    scope_value: str | None
+    cameras: int
+    """How many cameras it names; 0 for a scope."""
+    valid_from: datetime
+    valid_to: datetime | None
+    limits: Mapping[str, Any]
+
+
+async def rights_held(session: AsyncSession, kind: HolderKind, holder: int) -> Sequence[HeldRight]:
+    """The running rights of one holder, the oldest first."""
+    rows = await repository.rights_held(session, kind, holder)
+    named = await repository.cameras_named(session, [row.id for row in rows])
+    return [
+        HeldRight(
+            row.id,
+            row.basis,
+            Action(row.actions),
+            row.scope,
+            row.scope_value,
+            named.get(row.id, 0),
+            row.valid_from,
+            row.valid_to,
+            row.limits or {},
+        )
+        for row in rows
+    ]
+
+
 def _state(row: Right) -> RightState:
     return RightState(
         id=row.id,

@@ -38,6 +38,26 @@ _PLAIN: dict[str, Text] = {
     ),
     "signalling.peer.offline": Text("作为下级平台离线{because}", "went offline as a peer{because}"),
     "signalling.peer.refused": Text("注册被拒绝{times}", "was refused registration{times}"),
+    "signalling.upper.created": Text("新增上级平台{named}", "added upper platform{named}"),
+    "signalling.upper.changed": Text("修改上级平台{named}", "changed upper platform{named}"),
+    "signalling.upper.password_set": Text(
+        "更换上级平台{named}的口令", "replaced the password at upper platform{named}"
+    ),
+    "signalling.upper.removed": Text("删除上级平台{named}", "removed upper platform{named}"),
+    "signalling.upper.refused": Text(
+        "以上级平台{named}名义的请求被拒绝{because}{times}",
+        "a request in the name of upper platform{named} was refused{because}{times}",
+    ),
+    "signalling.upper.controlled": Text("控制摄像机{camera}{times}", "controlled camera{camera}{times}"),
+    "signalling.upper.shared": Text(
+        "向上级平台{named}开放{cameras}", "opened cameras to upper platform{named}{cameras}"
+    ),
+    "signalling.upper.unshared": Text(
+        "收回上级平台{named}的权限{because}", "ended a right of upper platform{named}{because}"
+    ),
+    "signalling.upper.alias_given": Text(
+        "设定摄像机{camera}在上级平台的编码", "gave camera{camera} a code of its own at an upper platform"
+    ),
     "signalling.catalogue.queried": Text("查询下级平台{named}的目录", "queried the catalogue of peer{named}"),
     "sharing.request.created": Text("起草共享申请 {request}{cameras}", "drafted sharing request {request}{cameras}"),
     "sharing.request.changed": Text("修改共享申请 {request}", "changed sharing request {request}"),

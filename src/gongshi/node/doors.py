@@ -10,5 +10,17 @@ from gongshi.node.system import door as system
 from gongshi.registry.api import door as registry
 from gongshi.sharing.api import door as sharing
 from gongshi.signalling.api import door as signalling
+from gongshi.signalling.uppers.api import door as uppers
 
-DOORS: tuple[Door, ...] = (identity, registry, inventory, signalling, sharing, media, audit, events, system)
+DOORS: tuple[Door, ...] = (
+    identity,
+    registry,
+    inventory,
+    signalling,
+    uppers,
+    sharing,
+    media,
+    audit,
+    events,
+    system,
+)

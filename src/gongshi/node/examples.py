@@ -17,6 +17,8 @@ PATH_VALUES: Final[Mapping[str, Any]] = {
     "finding_id": 8,
     "login_id": "01a202bc-af58-777f-bd96-c1901de7e6d7",
     "peer_id": 1,
+    "right_id": 41,
+    "upper_id": 1,
 }
 """Path parameters by name; `id` is a UUID where the schema says so."""
 _UUID: Final = "01a202bc-cb8b-7dab-b08e-f537223b5ce4"

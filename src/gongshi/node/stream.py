@@ -37,6 +37,14 @@ def _own_organisation_or(*roles: str) -> MayKnow:
     return may
 
 
+def _roles(*roles: str) -> MayKnow:
+    def may(subject: Subject, payload: Mapping[str, Any]) -> bool:
+        del payload
+        return bool(subject.roles & set(roles))
+
+    return may
+
+
 AUDIENCE: Mapping[str, tuple[str, MayKnow]] = {
     "media.session.": ("session", _own_session),
     "inventory.filing.": ("filing", _own_organisation_or("leading_office")),
@@ -44,6 +52,7 @@ AUDIENCE: Mapping[str, tuple[str, MayKnow]] = {
     "sharing.decision.": ("request", _own_organisation_or("data_bureau", "police_officer")),
     "sharing.grant.": ("grant", _own_organisation_or("data_bureau", "police_officer")),
     "signalling.peer.": ("peer", _own_organisation_or("system_admin", "police_officer")),
+    "signalling.upper.": ("upper", _roles("system_admin", "police_officer", "data_bureau")),
 }
 """Event names by prefix: the kind pages know them by, and who may hear them. Everything else stays inside."""
 
@@ -121,7 +130,7 @@ class Hub:
 
 @door.get("", permission=SIGNED_IN, summary="Server-sent events", response_class=StreamingResponse)
 async def events(caller: Caller) -> StreamingResponse:
-    """Events the caller may know: `session.*`, `filing.*`, `request.*`, `grant.*`, `peer.*`."""
+    """Events the caller may know: `session.*`, `filing.*`, `request.*`, `grant.*`, `peer.*`, `upper.*`."""
     hub: Hub = caller.state.hub
     listener = hub.listen(caller.subject)
 

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gongshi.audit import service as audit
 from gongshi.db.engine import Database
+from gongshi.kit.i18n import Text
 from gongshi.protocols.errors import RemoteProtocolError
 from gongshi.protocols.sip import Flow, Request
 from gongshi.signalling.inbox import path_text
@@ -20,6 +21,12 @@ from gongshi.signalling.uppers.client import Link
 log = structlog.get_logger(__name__)
 
 REFUSED: Final = "signalling.upper.refused"
+_WHY: Final = {
+    "source": Text("不是该上级平台的地址", "it did not come from the upper platform's address"),
+    "media": Text(
+        "要求把视频送往不属于该上级平台的地址", "it asked for media to an address that is not the upper platform's"
+    ),
+}
 
 
 class Links:
@@ -101,6 +108,7 @@ class Refusals:
             "name": account.name,
             "code": account.code,
             "why": why,
+            "because": {"zh": _WHY[why].zh, "en": _WHY[why].en},
             "source": path_text(flow),
             "method": request.method,
             "count": count,

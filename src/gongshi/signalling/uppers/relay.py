@@ -137,8 +137,9 @@ class Relay:
                 object_id=target.code,
                 camera_id=target.id,
                 detail={
-                    "name": target.name,
-                    "upper": link.account.name,
+                    "camera_name": target.name,
+                    "camera_code": target.code,
+                    "name": link.account.name,
                     "group": need.group,
                     "command": envelope.cmd_type[:40],
                     "count": count,

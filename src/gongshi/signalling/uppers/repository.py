@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, any_, bindparam, delete, select, text, update
+from sqlalchemy import ColumnElement, Integer, any_, bindparam, delete, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -131,13 +131,16 @@ async def visible_ids(
     *,
     since: datetime | None = None,
     until: datetime | None = None,
+    also: ColumnElement[bool] | None = None,
 ) -> Sequence[int]:
-    """Ids of the cameras that an upper may know of, those added between two moments when given."""
+    """Ids of the cameras that an upper may know of; those added between two moments, or that meet `also`, when given."""
     query = select(Camera.id).where(visible(subject, Action.SEE, at), _NOT_ITS_OWN.bindparams(upper=upper_code))
     if since is not None:
         query = query.where(Camera.created_at >= since)
     if until is not None:
         query = query.where(Camera.created_at <= until)
+    if also is not None:
+        query = query.where(also)
     return list(await session.scalars(query.order_by(Camera.id)))
 
 
@@ -292,3 +295,25 @@ async def drop_subscription(session: AsyncSession, call_id: str) -> None:
 async def subscriptions(session: AsyncSession, at: datetime) -> Sequence[UpperSubscription]:
     """Those that still run."""
     return list(await session.scalars(select(UpperSubscription).where(UpperSubscription.expires_at > at)))
+
+
+async def cameras_by_code(session: AsyncSession, codes: Collection[str]) -> Mapping[str, Target]:
+    """Cameras by their real codes."""
+    query = select(Camera.id, Camera.code, Camera.name, Camera.region_code, Camera.organisation_id).where(
+        Camera.code.in_(codes)
+    )
+    return {row.code: Target(*row) for row in await session.execute(query)}
+
+
+async def listed(
+    session: AsyncSession, upper_id: int, ids: Collection[int], after: int, limit: int
+) -> Sequence[tuple[Camera, str | None]]:
+    """Cameras of `ids` by number, each with its alias at an upper."""
+    query = (
+        select(Camera, UpperAlias.alias)
+        .outerjoin(UpperAlias, (UpperAlias.camera_id == Camera.id) & (UpperAlias.upper_id == upper_id))
+        .where(Camera.id == _any(ids), Camera.id > after)
+        .order_by(Camera.id)
+        .limit(limit)
+    )
+    return [(camera, alias) for camera, alias in await session.execute(query)]
