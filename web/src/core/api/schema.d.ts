@@ -928,6 +928,134 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/uppers": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get: operations["uppers_api_v1_uppers_get"];
+    put?: never;
+    post: operations["create_upper_api_v1_uppers_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/uppers/{upper_id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get: operations["upper_api_v1_uppers__upper_id__get"];
+    put?: never;
+    post?: never;
+    delete: operations["remove_upper_api_v1_uppers__upper_id__delete"];
+    options?: never;
+    head?: never;
+    patch: operations["change_upper_api_v1_uppers__upper_id__patch"];
+    trace?: never;
+  };
+  "/api/v1/uppers/{upper_id}/aliases": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post: operations["give_alias_api_v1_uppers__upper_id__aliases_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/uppers/{upper_id}/cameras": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get: operations["cameras_api_v1_uppers__upper_id__cameras_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/uppers/{upper_id}/password": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post: operations["set_password_api_v1_uppers__upper_id__password_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/uppers/{upper_id}/rights": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get: operations["rights_api_v1_uppers__upper_id__rights_get"];
+    put?: never;
+    post: operations["share_api_v1_uppers__upper_id__rights_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/uppers/{upper_id}/rights/{right_id}": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post?: never;
+    delete: operations["unshare_api_v1_uppers__upper_id__rights__right_id__delete"];
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/uppers/{upper_id}/trace": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get: operations["trace_api_v1_uppers__upper_id__trace_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/healthz": {
     parameters: {
       query?: never;
@@ -1016,6 +1144,10 @@ export interface components {
     AccountsOut: {
       items: components["schemas"]["AccountOut"][];
       next_cursor: string | null;
+    };
+    AliasIn: {
+      alias: string;
+      camera: string;
     };
     Already: {
       grant: number;
@@ -1774,6 +1906,18 @@ export interface components {
       subject: string;
       which: string[];
     };
+    SharedCameraOut: {
+      actions: string[];
+      alias: string | null;
+      code: string;
+      name: string;
+      region: string;
+    };
+    SharedCamerasOut: {
+      items: components["schemas"]["SharedCameraOut"][];
+      next_cursor: string | null;
+      total: number;
+    };
     StepOut: {
       at: string;
       detail: {
@@ -1807,6 +1951,11 @@ export interface components {
     SubmitIn: {
       valid_rows_only?: boolean;
     };
+    SubscriptionOut: {
+      package: string;
+      scope: string;
+      seconds: number;
+    };
     TableOut: {
       fields: components["schemas"]["FieldOut"][];
       notes: string[];
@@ -1835,6 +1984,123 @@ export interface components {
       code: string;
       id: number;
       name: string;
+    };
+    UpperChange: {
+      charset?: ("utf-8" | "gb18030") | null;
+      contact?: string | null;
+      domain?: string | null;
+      edition?: ("2016" | "2022") | null;
+      enabled?: boolean | null;
+      expires?: number | null;
+      host?: string | null;
+      keepalive_interval?: number | null;
+      keepalive_misses?: number | null;
+      media_networks?: string[] | null;
+      name?: string | null;
+      own_code?: string | null;
+      port?: number | null;
+      realm?: string | null;
+      redirects?: string[] | null;
+      retry_seconds?: number | null;
+      sources?: string[] | null;
+      transport?: ("udp" | "tcp") | null;
+      tree?: ("none" | "region" | "organisation" | "device") | null;
+      username?: string | null;
+    };
+    UpperIn: {
+      charset?: ("utf-8" | "gb18030") | null;
+      code: string;
+      contact?: string | null;
+      domain?: string | null;
+      edition?: ("2016" | "2022") | null;
+      expires?: number;
+      host: string;
+      keepalive_interval?: number;
+      keepalive_misses?: number;
+      media_networks?: string[];
+      name: string;
+      organisation: number | string;
+      own_code: string;
+      password: string;
+      port?: number;
+      realm?: string | null;
+      redirects?: string[];
+      retry_seconds?: number;
+      sources?: string[];
+      transport?: "udp" | "tcp";
+      tree?: "none" | "region" | "organisation" | "device";
+      username?: string | null;
+    };
+    UpperOut: {
+      address: string | null;
+      allowed_actions: string[];
+      calls: number;
+      cameras: number;
+      charset: string | null;
+      clock_offset: number | null;
+      code: string;
+      contact: string | null;
+      domain: string;
+      edition: string | null;
+      enabled: boolean;
+      expires: number;
+      host: string;
+      id: number;
+      keepalive_at: string | null;
+      keepalive_interval: number;
+      keepalive_misses: number;
+      media_networks: string[];
+      name: string;
+      organisation: components["schemas"]["OrganisationRef"];
+      own_code: string;
+      port: number;
+      realm: string | null;
+      reason: string | null;
+      redirects: string[];
+      registered_at: string | null;
+      retry_seconds: number;
+      sources: string[];
+      spoken: string | null;
+      state: string;
+      subscriptions: components["schemas"]["SubscriptionOut"][];
+      transport: string;
+      tree: string;
+      username: string;
+      version: number;
+    };
+    UpperPassword: {
+      password: string;
+    };
+    UpperRightIn: {
+      actions: string[];
+      cameras?: string[];
+      commands?: string[];
+      concurrency?: number | null;
+      playback_hours?: number | null;
+      scope: "region" | "organisation" | "cameras";
+      valid_to?: string | null;
+      value?: string | null;
+    };
+    UpperRightOut: {
+      actions: string[];
+      cameras: number;
+      id: number;
+      limits: {
+        [key: string]: unknown;
+      };
+      scope: string;
+      valid_from: string;
+      valid_to: string | null;
+      value: string | null;
+    };
+    UpperRightsOut: {
+      items: components["schemas"]["UpperRightOut"][];
+    };
+    UpperTraceOut: {
+      items: components["schemas"]["TraceLine"][];
+    };
+    UppersOut: {
+      items: components["schemas"]["UpperOut"][];
     };
     UrlsOut: {
       flv: string | null;
@@ -4605,6 +4871,504 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["Info"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  uppers_api_v1_uppers_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["UppersOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  create_upper_api_v1_uppers_post: {
+    parameters: {
+      query?: never;
+      header?: {
+        "Idempotency-Key"?: string;
+      };
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["UpperIn"];
+      };
+    };
+    responses: {
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["UpperOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  upper_api_v1_uppers__upper_id__get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        upper_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["UpperOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  remove_upper_api_v1_uppers__upper_id__delete: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        upper_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  change_upper_api_v1_uppers__upper_id__patch: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        upper_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["UpperChange"];
+      };
+    };
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["UpperOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  give_alias_api_v1_uppers__upper_id__aliases_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        upper_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["AliasIn"];
+      };
+    };
+    responses: {
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  cameras_api_v1_uppers__upper_id__cameras_get: {
+    parameters: {
+      query?: {
+        cursor?: string | null;
+        limit?: number;
+      };
+      header?: never;
+      path: {
+        upper_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["SharedCamerasOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  set_password_api_v1_uppers__upper_id__password_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        upper_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["UpperPassword"];
+      };
+    };
+    responses: {
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  rights_api_v1_uppers__upper_id__rights_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        upper_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["UpperRightsOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  share_api_v1_uppers__upper_id__rights_post: {
+    parameters: {
+      query?: never;
+      header?: {
+        "Idempotency-Key"?: string;
+      };
+      path: {
+        upper_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["UpperRightIn"];
+      };
+    };
+    responses: {
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["UpperRightOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  unshare_api_v1_uppers__upper_id__rights__right_id__delete: {
+    parameters: {
+      query?: {
+        reason?: string;
+      };
+      header?: never;
+      path: {
+        upper_id: number;
+        right_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  trace_api_v1_uppers__upper_id__trace_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        upper_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["UpperTraceOut"];
         };
       };
       default: {
