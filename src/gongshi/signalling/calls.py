@@ -1,4 +1,4 @@
-"""Live calls to cameras: INVITE, ACK, BYE, and what can go wrong between them (gb28181.md §10)."""
+"""Calls to cameras: INVITE, ACK, INFO, BYE, and what can go wrong between them (gb28181.md §10, §11)."""
 
 import asyncio
 import itertools
@@ -13,8 +13,11 @@ from gongshi.kit import clock
 from gongshi.kit.i18n import Text
 from gongshi.protocols.codes import DeviceCode, Edition
 from gongshi.protocols.errors import ProtocolError, RemoteProtocolError
-from gongshi.protocols.sdp import SessionDescription, Setup, Ssrc, SsrcAllocator, live_offer
+from gongshi.protocols.manscdp import MediaStatus, parse
+from gongshi.protocols.sdp import SessionDescription, Ssrc, SsrcAllocator
 from gongshi.protocols.sip import (
+    ALLOW,
+    MANSRTSP,
     SDP,
     Dialog,
     Flow,
@@ -27,46 +30,18 @@ from gongshi.protocols.sip import (
     new_request,
 )
 from gongshi.protocols.sip import Subject as SubjectHeader
-from gongshi.signalling import problems
+from gongshi.signalling import calls_steer, problems
 from gongshi.signalling.agent import USER_AGENT, Agent, NoAnswer
+from gongshi.signalling.calls_book import Call, CallBook, Unfinished
+from gongshi.signalling.calls_offer import Order, offer_of, playable, summary, told
 from gongshi.signalling.peers import PeerState
 from gongshi.signalling.policy import Policy
 from gongshi.signalling.writer import clean
 
 log = structlog.get_logger(__name__)
 
-_SETUPS: Final[dict[str, Setup | None]] = {"udp": None, "tcp_passive": "passive", "tcp_active": "active"}
-_NOT_PLAYABLE: Final = frozenset({"134", "135", "137"})
-_ANY: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 -- compared with, nothing is bound
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What the media room asks for: one channel's live stream to be sent to one place."""
-
-    stream_id: str
-    channel: str
-    name: str
-    online: bool
-    address: str
-    port: int
-    ssrc: int | None
-    transport: str
-
-
-@dataclass(slots=True, eq=False)
-class Call:
-    """A call that stands."""
-
-    stream_id: str
-    peer_id: int
-    channel: str
-    dialog: Dialog
-    flow: Flow
-    ssrc: Ssrc
-    own_ssrc: bool
-    """The SSRC was allocated here and must be given back."""
-    since: float
+_INFO_SECONDS: Final = 5.0
+"""How long a person waits for a playback command to be answered."""
 
 
 @dataclass(slots=True)
@@ -84,6 +59,8 @@ class Steps:
 class _Attempt:
     """One INVITE on its way. Answers after it was given up still have to be ended properly."""
 
+    key: tuple[int, str]
+    """Peer and channel."""
     request: Request
     flow: Flow
     steps: Steps
@@ -92,10 +69,22 @@ class _Attempt:
     abandoned: bool = False
     unwanted: bool = False
     dialog: Dialog | None = None
+    hung_up: bool = False
+    """The device's BYE came before its 200 was dealt with."""
+    forks: set[str] = field(default_factory=set[str])
+    """Tags of others who answered the same INVITE."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """How to answer a request inside a call."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 Ended = Callable[[Call, str], None]
-"""A call ended without our asking: `remote_bye`, `peer_offline`."""
+"""A call ended without our asking: `remote_bye`, `peer_offline`, `replaced`; `finished`: a recording's end."""
 Save = Callable[[Call], Awaitable[None]]
 Drop = Callable[[str], Awaitable[None]]
 
@@ -121,36 +110,40 @@ class Calls:
         self._ended = ended
         self._ssrcs = SsrcAllocator(agent.code)
         self._serials = itertools.count(int(clock.now().timestamp()) % 1_000_000 * 1_000)
-        self._calls: dict[str, Call] = {}
+        self._book = CallBook()
+        self._unfinished = Unfinished()
         self._opening: dict[str, _Attempt | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
-        return len(self._calls)
+        return len(self._book)
 
     @property
     def running(self) -> list[Call]:
         """Calls that stand."""
-        return list(self._calls.values())
+        return list(self._book)
 
     # --- opening -----------------------------------------------------------------------------------------------------
 
     async def invite(self, peer: PeerState, order: Order) -> dict[str, Any]:
-        """Open a call; `{call_id, ssrc, steps, media}`. Raises `problems.CallFailed` that says why not."""
+        """Open a call; `{call_id, ssrc, steps, media, filesize?, path?}`. Raises `CallFailed` that says why not."""
         steps = Steps()
-        code = _playable(order.channel)
+        code = playable(order.channel)
         await self.bye(order.stream_id)
         if not peer.online or peer.flow is None:
             raise problems.device_offline(peer.name, peer.reason, steps.items)
         if not order.online:
             steps.add("channel_off", problems.channel_off(order.name))
-        # One live call per channel and domain (§10.4): what is left of an earlier one is ended first.
-        await self._end_stale(peer, order.channel, steps)
+        if order.live:
+            # One live call per channel and domain (§10.4): what is left of an earlier one is ended first.
+            await self._end_stale(peer, order.channel, steps)
         allocated = order.ssrc is None
-        ssrc = self._ssrcs.allocate(monotonic()) if order.ssrc is None else Ssrc(order.ssrc)
+        ssrc = Ssrc(order.ssrc or 0)
+        if allocated:
+            ssrc = self._ssrcs.allocate(monotonic(), history=not order.live)
         self._opening[order.stream_id] = None
         try:
-            call, answer = await self._negotiate(peer, code, order, ssrc, steps)
+            call, answer, response = await self._negotiate(peer, code, order, ssrc, steps)
         except BaseException:
             if allocated:
                 self._ssrcs.release(ssrc, monotonic())
@@ -158,49 +151,56 @@ class Calls:
         finally:
             self._opening.pop(order.stream_id, None)
         call.own_ssrc = allocated
-        self._calls[order.stream_id] = call
+        self._book.put(call)
         await self._save(call)
         return {
             "call_id": call.dialog.call_id,
             "ssrc": call.ssrc.number,
             "steps": steps.items,
-            "remote": _remote(answer),
-            "media": _media(answer),
+            **told(answer, response, call.flow.host),
         }
 
     async def _negotiate(
         self, peer: PeerState, code: DeviceCode, order: Order, ssrc: Ssrc, steps: Steps
-    ) -> tuple[Call, SessionDescription]:
+    ) -> tuple[Call, SessionDescription, Response]:
         modern = peer.edition == Edition.E2022
-        plain = False
-        for attempt in range(2):
-            offer = self._offer(peer, order, ssrc, modern=modern and not plain, with_format=not plain)
+        tried: set[int] = set()
+        while True:
+            offer = self._offer(peer, order, ssrc, modern=modern, plain=488 in tried, steps=steps)
             response, taken = await self._try(peer, code, order, ssrc, offer, steps)
             if response.status < 300:
                 assert taken.dialog is not None  # noqa: S101 -- made with the 2xx
-                return self._established(peer, order, ssrc, response, taken, steps)
-            retry = attempt == 0 and response.status == 488
-            if not retry:
+                call, answer = self._established(peer, order, ssrc, response, taken, steps)
+                return call, answer, response
+            # Once more, each for its own reason: some take no optional lines (§10.3), some believe that a call of
+            # ours still stands (Q-42).
+            again = response.status not in tried and (
+                response.status == 488 or (response.status == 486 and await self._finish(peer, order.channel, steps))
+            )
+            if not again:
                 raise problems.refused(response.status, _words(response), steps.items)
-            # Some take no optional lines (§10.3): once more without them.
-            plain = True
-            steps.add("retried", "488")
-        raise AssertionError("unreachable")
+            tried.add(response.status)
+            steps.add("retried", str(response.status))
 
     def _offer(
-        self, peer: PeerState, order: Order, ssrc: Ssrc, *, modern: bool, with_format: bool
+        self, peer: PeerState, order: Order, ssrc: Ssrc, *, modern: bool, plain: bool, steps: Steps
     ) -> SessionDescription:
         assert peer.flow is not None  # noqa: S101 -- checked by the caller
-        address = peer.flow.local_host if order.address in _ANY else order.address
-        return live_offer(
-            self._agent.code,
-            address,
-            order.port,
-            ssrc,
-            setup=_SETUPS.get(order.transport),
-            stream_number=0 if modern else None,
-            with_format=with_format,
-        )
+        try:
+            return offer_of(order, self._agent.code, peer.flow.local_host, ssrc, modern=modern, plain=plain)
+        except ProtocolError as error:
+            raise problems.refused(400, str(error), steps.items) from error
+
+    async def _finish(self, peer: PeerState, channel: str, steps: Steps) -> bool:
+        """BYE for what may still stand at the device; False when there is nothing."""
+        dialogs = self._unfinished.take(peer.id, channel)
+        flow = peer.flow
+        if flow is None or not dialogs:
+            return False
+        for dialog in dialogs:
+            steps.add("stale_ended", dialog.call_id)
+            await self._hang_up(dialog, flow)
+        return True
 
     async def _try(
         self, peer: PeerState, code: DeviceCode, order: Order, ssrc: Ssrc, offer: SessionDescription, steps: Steps
@@ -221,7 +221,7 @@ class Calls:
             content_type=SDP,
         )
         final: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
-        attempt = self._opening[order.stream_id] = _Attempt(request, flow, steps, final)
+        attempt = self._opening[order.stream_id] = _Attempt((peer.id, order.channel), request, flow, steps, final)
         try:
             token = self._agent.start(request, flow, lambda event: self._answered(attempt, event))
         except ProtocolError as error:
@@ -273,44 +273,70 @@ class Calls:
 
     def _acknowledge(self, attempt: _Attempt, response: Response) -> None:
         """ACK without body, again for every repeated 200 (§10.3); sent where the peer registered from, not to Contact."""
+        try:
+            dialog = Dialog.from_response(attempt.request, response)
+        except RemoteProtocolError as error:
+            log.warning("signal.invite.unreadable", error=str(error))
+            return
         first = attempt.dialog is None
         if attempt.dialog is None:
-            try:
-                attempt.dialog = Dialog.from_response(attempt.request, response)
-            except RemoteProtocolError as error:
-                log.warning("signal.invite.unreadable", error=str(error))
-                return
-        self._agent.endpoint.send(attempt.dialog.ack(), attempt.flow)
+            attempt.dialog = dialog
+        forked = dialog.remote_tag != attempt.dialog.remote_tag
+        self._agent.endpoint.send(dialog.ack(), attempt.flow)
         self._agent.flush()
-        if first and attempt.abandoned:
-            self._spawn(self._hang_up(attempt.dialog, attempt.flow))
+        if (first and attempt.abandoned) or (forked and dialog.remote_tag not in attempt.forks):
+            # Given up, or a second one answered the same INVITE (a fork): one picture is enough (RFC 3261 §13.2.2.4).
+            attempt.forks.add(dialog.remote_tag)
+            self._spawn(self._hang_up(dialog, attempt.flow, attempt.key))
 
     def _established(
         self, peer: PeerState, order: Order, ssrc: Ssrc, response: Response, attempt: _Attempt, steps: Steps
     ) -> tuple[Call, SessionDescription]:
         dialog = attempt.dialog
         assert dialog is not None  # noqa: S101 -- made with the 2xx
+        if attempt.hung_up:
+            raise problems.hung_up(steps.items)
         try:
             answer = SessionDescription.parse(response.body)
         except RemoteProtocolError as error:
-            self._spawn(self._hang_up(dialog, attempt.flow))
+            self._spawn(self._hang_up(dialog, attempt.flow, attempt.key))
             steps.add("unreadable", str(error))
             raise problems.unreadable_answer(str(error), steps.items) from error
         said = answer.ssrc or ssrc
-        steps.add("answered", _summary(answer))
+        steps.add("answered", summary(answer))
         if said != ssrc:
             # Across domains the called side chooses (§10.2).
             steps.add("ssrc_changed", f"{ssrc} → {said}")
         steps.add("acknowledged")
-        call = Call(order.stream_id, peer.id, order.channel, dialog, attempt.flow, said, False, monotonic())
+        call = Call(order.stream_id, peer.id, order.channel, dialog, attempt.flow, said, False, monotonic(), order.kind)
         return call, answer
 
     async def _end_stale(self, peer: PeerState, channel: str, steps: Steps) -> None:
-        for call in self.running:
-            if call.peer_id == peer.id and call.channel == channel:
-                steps.add("stale_ended", call.stream_id)
-                await self._end(call)
-                self._ended(call, "replaced")
+        for call in self._book.of_channel(peer.id, channel, live=True):
+            steps.add("stale_ended", call.stream_id)
+            await self._end(call)
+            self._ended(call, "replaced")
+
+    # --- steering ----------------------------------------------------------------------------------------------------
+
+    async def steer(self, stream_id: str, action: calls_steer.Action, value: float | None) -> dict[str, Any]:
+        """Pause, resume, wind or change the speed of a recording; `{"position"?}`. Raises a Problem."""
+        call = self._book.get(stream_id)
+        if call is None or call.kind == "play":
+            raise calls_steer.NoRecording
+        call.commands += 1
+        body = calls_steer.command(action, value, call.commands).to_bytes()
+        request = call.dialog.request("INFO", body=body, content_type=MANSRTSP)
+        flow = self._flow_of(call.peer_id) or call.flow
+        try:
+            response = await self._agent.ask(request, flow, _INFO_SECONDS)
+        except NoAnswer as error:
+            raise calls_steer.silent(_INFO_SECONDS) from error
+        finally:
+            if self._book.get(stream_id) is call:
+                # The numbers count on after a restart.
+                self._spawn(self._save(call))
+        return calls_steer.done(response)
 
     # --- ending ------------------------------------------------------------------------------------------------------
 
@@ -324,7 +350,7 @@ class Calls:
             attempt.unwanted = True
             attempt.final.set_result(None)
             return True
-        call = self._calls.get(stream_id)
+        call = self._book.get(stream_id)
         if call is None:
             return False
         await self._end(call)
@@ -333,24 +359,26 @@ class Calls:
     async def _end(self, call: Call) -> None:
         self._forget(call)
         # The peer may have moved since: the path of its latest registration counts.
-        await self._hang_up(call.dialog, self._flow_of(call.peer_id) or call.flow)
+        flow = self._flow_of(call.peer_id) or call.flow
+        await self._hang_up(call.dialog, flow, (call.peer_id, call.channel))
         await self._drop(call.stream_id)
 
     def _forget(self, call: Call) -> None:
-        if self._calls.get(call.stream_id) is call:
-            del self._calls[call.stream_id]
-            if call.own_ssrc:
-                self._ssrcs.release(call.ssrc, monotonic())
+        if self._book.drop(call) and call.own_ssrc:
+            self._ssrcs.release(call.ssrc, monotonic())
 
-    async def _hang_up(self, dialog: Dialog, flow: Flow) -> None:
+    async def _hang_up(self, dialog: Dialog, flow: Flow, key: tuple[int, str] | None = None) -> None:
+        """BYE; whose nobody answers is remembered under its peer and channel (`key`)."""
         try:
             await self._agent.ask(dialog.request("BYE"), flow, self._policy.bye_seconds)
         except (NoAnswer, ProtocolError) as error:
             log.info("signal.bye.unanswered", call=dialog.call_id[:16], error=str(error))
+            if key is not None:
+                self._unfinished.note(*key, dialog)
 
     def restore(self, call: Call) -> None:
         """Take over a call of an earlier process."""
-        self._calls[call.stream_id] = call
+        self._book.put(call)
 
     async def sweep(self, wanted: set[str], older: float) -> None:
         """End calls whose stream nobody wants any more (left over from a crash)."""
@@ -362,30 +390,78 @@ class Calls:
 
     def offline(self, peer: PeerState) -> None:
         """The peer is gone, and so are its streams (§10.5)."""
-        for call in self.running:
-            if call.peer_id == peer.id:
-                self._forget(call)
-                self._ended(call, "peer_offline")
-                self._spawn(self._drop(call.stream_id))
-
-    def remote(self, event: RequestReceived) -> tuple[int, Call | None]:
-        """A request inside a call: the status to answer with. BYE ends the call."""
-        request = event.request
-        call = self._find(request)
-        if call is None:
-            return 481, None
-        if request.method == "BYE":
+        for call in self._book.of_peer(peer.id):
             self._forget(call)
-            self._ended(call, "remote_bye")
+            self._ended(call, "peer_offline")
             self._spawn(self._drop(call.stream_id))
-        return 200, call
+
+    # --- what the device asks ----------------------------------------------------------------------------------------
 
     def knows(self, request: Request) -> bool:
-        """Does a request belong to a call that stands?"""
-        return self._find(request) is not None
+        """Does a request belong to a call that stands or is being opened?"""
+        return self._book.inside(request) is not None or self._attempt(request) is not None
 
-    def _find(self, request: Request) -> Call | None:
-        return next((call for call in self._calls.values() if call.dialog.matches(request)), None)
+    def inside(self, event: RequestReceived) -> Inside | None:
+        """Deal with a request inside a call: how to answer it; None when it belongs to none."""
+        request = event.request
+        call = self._book.inside(request)
+        if call is None:
+            attempt = self._attempt(request)
+            if attempt is None:
+                return None
+            attempt.hung_up = attempt.hung_up or request.method == "BYE"
+            return Inside(200 if request.method == "BYE" else 491)
+        try:
+            call.dialog.accept(request)
+        except RemoteProtocolError as error:
+            return Inside(error.hint_status)
+        match request.method:
+            case "BYE":
+                self._forget(call)
+                self._ended(call, "remote_bye")
+                self._spawn(self._drop(call.stream_id))
+                return Inside(200)
+            case "MESSAGE":
+                self._said(call, request)
+                return Inside(200)
+            case "INFO":
+                return Inside(200)
+            case "INVITE" | "UPDATE":
+                # Changing a running call is not offered: the old terms go on (RFC 3261 §14.2).
+                return Inside(488)
+            case "OPTIONS":
+                return Inside(200, (("Allow", ALLOW),))
+            case _:
+                return Inside(405, (("Allow", ALLOW),))
+
+    def _said(self, call: Call, request: Request) -> None:
+        """A MESSAGE inside a call: the end of a recording, whoever its From names (Q-28)."""
+        try:
+            envelope = parse(request.body)
+        except RemoteProtocolError as error:
+            log.info("signal.call.unreadable", stream=call.stream_id, error=str(error))
+            return
+        if envelope.is_("Notify", "MediaStatus") and MediaStatus.parse(envelope).ended:
+            self._played(call)
+
+    def media_status(self, peer_id: int, channel: str, status: MediaStatus) -> bool:
+        """MediaStatus outside of any call, as some send it: the channel's one recording has ended, if there is one."""
+        found = self._book.of_channel(peer_id, channel, live=False)
+        if not status.ended or len(found) != 1:
+            return False
+        self._played(found[0])
+        return True
+
+    def _played(self, call: Call) -> None:
+        if call.kind != "play":
+            self._ended(call, "finished")
+
+    def _attempt(self, request: Request) -> _Attempt | None:
+        """The INVITE of ours that was answered a moment ago and is not dealt with yet."""
+        for attempt in self._opening.values():
+            if attempt is not None and attempt.dialog is not None and attempt.dialog.matches(request):
+                return attempt
+        return None
 
     async def close(self) -> None:
         """Stop what runs beside; calls stay as they are, the next process carries them on."""
@@ -399,44 +475,5 @@ class Calls:
         task.add_done_callback(self._tasks.discard)
 
 
-def _playable(channel: str) -> DeviceCode:
-    try:
-        code = DeviceCode.parse(channel)
-    except ProtocolError:
-        raise problems.channel_unknown() from None
-    if code.type.startswith("2") or code.type in _NOT_PLAYABLE:
-        raise problems.not_playable(channel)
-    return code
-
-
 def _words(response: Response) -> str:
     return clean(response.reason) or ""
-
-
-def _media(answer: SessionDescription) -> dict[str, Any]:
-    """Where the sender says it sends from, for diagnosis when nothing arrives."""
-    media = answer.section("video")
-    if media is None:
-        return {}
-    encodings = sorted({entry.encoding for entry in media.rtpmaps.values()})
-    return {
-        "address": answer.media_address(media),
-        "port": media.port,
-        "protocol": media.protocol,
-        "setup": media.setup,
-        "encodings": encodings,
-    }
-
-
-def _remote(answer: SessionDescription) -> str | None:
-    media = answer.section("video")
-    return f"{answer.media_address(media)}:{media.port}" if media else None
-
-
-def _summary(answer: SessionDescription) -> str:
-    media = answer.section("video")
-    if media is None:
-        return "200"
-    return f"200 {media.protocol} {answer.media_address(media)}:{media.port}" + (
-        f" y={answer.ssrc}" if answer.ssrc else ""
-    )

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from gongshi.protocols.errors import LocalProtocolError, ProtocolError, RemoteProtocolError
-from gongshi.protocols.manscdp import CatalogResponse, Envelope, fast_keepalive, parse
+from gongshi.protocols.manscdp import CatalogResponse, Envelope, MediaStatus, fast_keepalive, parse
 from gongshi.protocols.sip import (
     ALLOW,
     AckMissing,
@@ -232,15 +232,18 @@ class Inbox:
     # --- requests ----------------------------------------------------------------------------------------------------
 
     def _request(self, event: RequestReceived, now: float) -> None:
+        inside = self._calls.inside(event)
+        if inside is not None:
+            self._answer(event, inside.status, now, list(inside.headers))
+            return
         match event.request.method:
             case "MESSAGE":
                 self._manscdp(event, now)
-            case "BYE" | "INFO":
-                status, _ = self._calls.remote(event)
-                if status == 481 and event.request.method == "BYE" and self._peers.at(event.flow) is not None:
-                    # A dialog of before our last crash: old devices take 481 for a reason to go on (§10.5).
-                    status = 200
-                self._answer(event, status, now)
+            case "BYE":
+                # A dialog of before our last crash: old devices take 481 for a reason to go on (§10.5).
+                self._answer(event, 200 if self._peers.at(event.flow) is not None else 481, now)
+            case "INFO":
+                self._answer(event, 481, now)
             case "OPTIONS":
                 self._answer(event, 200, now, [("Allow", ALLOW)])
             case "NOTIFY":
@@ -280,6 +283,8 @@ class Inbox:
         self._agent.flush()
         if envelope.is_("Response", "Catalog"):
             self._catalogues.received(peer, CatalogResponse.parse(envelope))
+        elif envelope.is_("Notify", "MediaStatus"):
+            self._calls.media_status(peer.id, envelope.device_id, MediaStatus.parse(envelope))
         else:
             self._unknown(peer, envelope, now)
 

@@ -126,6 +126,17 @@ def not_wanted(steps: Sequence[Mapping[str, Any]]) -> CallFailed:
     return CallFailed(Text("打开过程中已取消", "Given up while it was being opened"), code="cancelled", steps=steps)
 
 
+def hung_up(steps: Sequence[Mapping[str, Any]]) -> CallFailed:
+    return CallFailed(
+        Text(
+            "对方接通后立即挂断：请检查通道是否已被其他平台占满，或稍后重试",
+            "The other side hung up as soon as it had answered: its channel may be busy with others; try again later",
+        ),
+        code="hung_up",
+        steps=steps,
+    )
+
+
 def refused(status: int, reason: str, steps: Sequence[Mapping[str, Any]]) -> CallFailed:
     """A final answer of 3xx to 6xx; 486 is `busy`."""
     why = _REFUSALS.get(status, Text("请联系对方平台的管理单位", "ask the operator of the peer"))

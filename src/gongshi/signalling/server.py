@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
@@ -21,7 +22,10 @@ from gongshi.protocols.sip import (
 )
 from gongshi.signalling import problems
 from gongshi.signalling.agent import Agent
-from gongshi.signalling.calls import Call, Calls, Order
+from gongshi.signalling.calls import Calls
+from gongshi.signalling.calls_book import Call, CallKind
+from gongshi.signalling.calls_offer import Order
+from gongshi.signalling.calls_steer import Action
 from gongshi.signalling.catalogue import Catalogues
 from gongshi.signalling.inbox import Inbox, path_text
 from gongshi.signalling.limits import Sparse
@@ -342,6 +346,7 @@ class SignalServer:
         """For the node's control socket."""
         return {
             "invite": self.invite,
+            "steer": self.steer,
             "bye": self.bye,
             "query_catalogue": self.query_catalogue,
             "peers": self.list_peers,
@@ -357,8 +362,13 @@ class SignalServer:
         port: int,
         ssrc: int | str | None = None,
         transport: str = "udp",
+        kind: CallKind = "play",
+        start: str | None = None,
+        end: str | None = None,
+        speed: int | None = None,
+        profile: int = 0,
     ) -> dict[str, Any]:
-        """Have a channel send its live stream to `address:port`; see `Calls.invite`."""
+        """Have a channel send its live stream, or a recording, to `address:port`; see `Calls.invite`."""
         channel = await self._store.channel(channel_id)
         if channel is None or channel.kind != "device" or channel.gone_at is not None:
             raise problems.channel_unknown()
@@ -367,8 +377,26 @@ class SignalServer:
             raise problems.channel_unknown()
         wanted = int(ssrc) if ssrc is not None and str(ssrc).isascii() and str(ssrc).isdigit() else None
         online = channel.status == "on"
-        order = Order(str(stream_id), channel.code, channel.name, online, address, port, wanted, transport)
+        order = Order(
+            str(stream_id),
+            channel.code,
+            channel.name,
+            online,
+            address,
+            port,
+            wanted,
+            transport,
+            kind,
+            None if start is None else datetime.fromisoformat(start),
+            None if end is None else datetime.fromisoformat(end),
+            speed or 1,
+            profile,
+        )
         return await self._calls.invite(peer, order)
+
+    async def steer(self, stream_id: str, action: Action, value: float | None = None) -> dict[str, Any]:
+        """Pause, resume, wind or speed up a recording; see `Calls.steer`."""
+        return await self._calls.steer(str(stream_id), action, value)
 
     async def bye(self, stream_id: str) -> bool:
         """End a stream's call; False when there is none."""

@@ -19,7 +19,7 @@ from gongshi.protocols.errors import ProtocolError
 from gongshi.protocols.sdp import Ssrc
 from gongshi.protocols.sip import Dialog, Flow, ha1
 from gongshi.signalling import repository
-from gongshi.signalling.calls import Call
+from gongshi.signalling.calls_book import Call
 from gongshi.signalling.models import Channel, Peer
 from gongshi.signalling.peers import Peers, PeerState
 from gongshi.signalling.repository import PeerRow
@@ -193,7 +193,7 @@ class Store:
             "peer_id": call.peer_id,
             "channel_code": call.channel,
             "ssrc": call.ssrc.number,
-            "state": {"dialog": call.dialog.dump(), "flow": asdict(call.flow)},
+            "state": {"dialog": call.dialog.dump(), "flow": asdict(call.flow), **call.extras()},
         }
         with self._losing("save"):
             async with self._database.unit() as uow:
@@ -215,7 +215,7 @@ class Store:
                 flow = _flow(row.state["flow"])
                 call = Call(
                     row.stream_id, row.peer_id, row.channel_code, dialog, flow, Ssrc(row.ssrc), False, monotonic()
-                )
+                ).restore(row.state)
             except (ProtocolError, KeyError, TypeError, ValueError) as error:
                 log.warning("signal.dialog.unreadable", stream=row.stream_id, error=str(error))
                 await self.drop_call(row.stream_id)
