@@ -51,11 +51,12 @@ class Agent:
         """Where this peer reaches us."""
         return Uri.of(self.code, flow.local_host, self._local_port(flow))
 
-    def message(self, peer: PeerState, body: bytes) -> Request:
-        """A MESSAGE with a MANSCDP body to the peer itself (annex A.1)."""
+    def message(self, peer: PeerState, body: bytes, to_code: str | None = None) -> Request:
+        """A MESSAGE with a MANSCDP body to the peer itself (annex A.1), or to one of its channels."""
         flow = _flow(peer)
-        target = Uri.of(peer.code, flow.host, flow.port)
-        to = Uri.of(peer.code, peer.code[:10])
+        code = to_code or peer.code
+        target = Uri.of(code, flow.host, flow.port)
+        to = Uri.of(code, code[:10])
         return new_request(
             "MESSAGE",
             target,

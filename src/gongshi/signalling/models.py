@@ -159,9 +159,11 @@ class PeerSubscription(Base):
     package: Mapped[str] = mapped_column(Text, primary_key=True)
     """`catalogue`, `alarm`, `mobile_position` or `ptz_position`."""
     wanted: Mapped[bool]
+    chosen: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Somebody chose so; otherwise the node's policy did."""
     interval: Mapped[int | None]
     """Seconds between positions."""
-    state: Mapped[str] = mapped_column(Text, default="idle")
+    state: Mapped[str] = mapped_column(Text, server_default="idle")
     """A state of `protocols.sip.subscription`."""
     refusal: Mapped[int | None]
     """SIP status of the last refusal."""

@@ -37,6 +37,25 @@ class Policy:
     invite_seconds: float = 15.0
     """How long a person waits for a camera to answer."""
     bye_seconds: float = 3.0
+    query_seconds: float = 8.0
+    """How long a device has for its answer, after it acknowledged the question."""
+    records_first: float = 15.0
+    records_gap: float = 5.0
+    records_seconds: float = 60.0
+    """A search for recordings ends then, with what it has found (Q-25)."""
+    records_span: float = 12 * 3600.0
+    dead_man: float = 5.0
+    """A camera that moves is stopped when nobody repeats the command for so long (§8.3)."""
+    ptz_hold: float = 10.0
+    """A camera belongs to who moved it last for so long (§13.4)."""
+    interview: bool = True
+    """Ask a peer that comes for its information and its heartbeat settings (§4.5)."""
+    subscribe: tuple[str, ...] = ("catalogue", "alarm")
+    """What we subscribe to at a peer unless somebody chose otherwise."""
+    subscription_expires: int = 600
+    alarms_every: float = 0.5
+    alarms_owed: int = 2_000
+    """Alarms waiting for the database; more are counted and dropped."""
     dialog_sweep: float = 30.0
     trace_messages: int = 200
     trace_bytes: int = 64 * 1024 * 1024
