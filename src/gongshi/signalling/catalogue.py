@@ -5,8 +5,9 @@ Only a complete answer may mark rows as gone, and a great loss must be confirmed
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from time import monotonic
 from typing import Any, Final
 
@@ -16,25 +17,26 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from gongshi.db.engine import Database
 from gongshi.kit import clock
-from gongshi.protocols.manscdp import CatalogCollector, CatalogItem, CatalogQuery, CatalogResponse, CollectState
+from gongshi.protocols.manscdp import CatalogCollector, CatalogQuery, CatalogResponse, CollectState
 from gongshi.protocols.sip import Response
 from gongshi.signalling import repository
 from gongshi.signalling.agent import Agent, NoAnswer
+from gongshi.signalling.channels import channel_row
 from gongshi.signalling.peers import Peers, PeerState
 from gongshi.signalling.policy import Policy
-from gongshi.signalling.writer import Writer, clean
+from gongshi.signalling.writer import Writer
 
 log = structlog.get_logger(__name__)
 
 CATALOGUED: Final = "signalling.peer.catalogued"
 _BATCH: Final = 512
+_LINGER: Final = 0.25
+"""Seconds that fewer rows wait for more."""
+_MOST_AT_ONCE: Final = 4_096
+_MOST_WAITING: Final = 50_000
 _PARALLEL: Final = 8
 """Catalogues taken in at the same time: a restart brings thousands at once (§4.5)."""
-_KINDS: Final = {"group": "business_group", "organisation": "virtual_organisation"}
-_SECRET_FIELDS: Final = frozenset({"password"})
 _GREAT_LOSS: Final = 0.1
-_NAME: Final = 256
-_VALUE: Final = 1_000
 
 
 @dataclass(slots=True)
@@ -44,7 +46,8 @@ class Run:
     peer: PeerState
     collector: CatalogCollector
     number: int = 0
-    queue: list[CatalogItem] = field(default_factory=list[CatalogItem])
+    lines: dict[str, str] = field(default_factory=dict[str, str])
+    """Rows that wait to be written, by code: clipping may make two long invented codes equal."""
     news: asyncio.Event = field(default_factory=asyncio.Event)
     asking: "asyncio.Future[Response] | None" = None
     """The query itself, until it is answered."""
@@ -148,9 +151,24 @@ class Catalogues:
         run = self._runs.get(peer.id)
         if run is None or response.device_id not in {peer.code, ""}:
             return False
-        run.queue += run.collector.add(response, monotonic())
-        run.news.set()
+        collector, lines = run.collector, run.lines
+        if len(lines) >= _MOST_WAITING:
+            # The database does not keep up: what cannot be kept is lost, and asked for again later.
+            collector.take(response.sum_num, (), response.lost + len(response.items), monotonic())
+            return True
+        waited = bool(lines)
+        for item in collector.add(response, monotonic()):
+            row = channel_row(item)
+            lines[row.code] = row.line()
+            run.codes.add(row.code)
+        # Few rows wait for more; one look at the first of them sets the time for that.
+        if not waited or len(lines) >= _BATCH or collector.state is not CollectState.WAITING:
+            run.news.set()
         return True
+
+    def expects(self, peer: PeerState) -> bool:
+        """Is an answer of this peer under way?"""
+        return peer.id in self._runs
 
     # --- one run -----------------------------------------------------------------------------------------------------
 
@@ -223,14 +241,21 @@ class Catalogues:
 
     async def _collect(self, run: Run) -> None:
         collector = run.collector
+        linger = float("inf")
         while True:
-            await self._take(run)
-            if collector.state is not CollectState.WAITING and not run.queue:
-                return
-            if collector.expire(monotonic()):
+            now = monotonic()
+            waiting = collector.state is CollectState.WAITING
+            if run.lines and (not waiting or len(run.lines) >= _BATCH or now >= linger):
+                await self._take(run)
+                linger = float("inf")
                 continue
-            if not run.queue:
-                await self._news(run, max(0.0, collector.deadline - monotonic()) + 0.01)
+            if not waiting:
+                return
+            if collector.expire(now):
+                continue
+            if run.lines:
+                linger = min(linger, now + _LINGER)
+            await self._news(run, max(0.0, min(collector.deadline, linger) - now) + 0.01)
 
     async def _settle(self, run: Run) -> None:
         until = monotonic() + self._policy.catalogue_settle
@@ -248,14 +273,12 @@ class Catalogues:
 
     async def _take(self, run: Run) -> None:
         """Merge what waits."""
-        while run.queue:
-            batch, run.queue = run.queue[:_BATCH], run.queue[_BATCH:]
-            rows = [channel_row(item) for item in batch]
-            run.codes |= {row["code"] for row in rows}
-            # Clipping may make two long invented codes equal; one statement cannot write a row twice.
-            distinct = {row["code"]: row for row in rows}
+        while run.lines:
+            batch = list(islice(run.lines.items(), _MOST_AT_ONCE))
+            for code, _ in batch:
+                del run.lines[code]
             async with self._database.unit() as uow:
-                await repository.merge_channels(uow.session, run.peer.id, list(distinct.values()))
+                await repository.merge_channels(uow.session, run.peer.id, [line for _, line in batch])
                 await repository.update_run(uow.session, run.number, **_progress(run.collector))
 
     async def _tell(self, run: Run, state: str, note: str | None) -> None:
@@ -302,37 +325,3 @@ def _progress(collector: CatalogCollector) -> Mapping[str, Any]:
         "received": collector.count,
         "packets": collector.packets,
     }
-
-
-def channel_row(item: CatalogItem) -> dict[str, Any]:
-    """A catalogue item as a row; every sent element is kept by name, passwords are not."""
-    fields = {**item.fields, **{f"Info.{name}": value for name, value in item.info.items()}}
-    position = item.position
-    ptz = item.ptz_type
-    return {
-        "code": _clip(item.device_id, 64),
-        "kind": _KINDS.get(item.kind, item.kind),
-        "name": _clip(item.name, _NAME) or _clip(item.device_id, 64),
-        "manufacturer": _clip(item.fields.get("Manufacturer"), _NAME),
-        "model": _clip(item.fields.get("Model"), _NAME),
-        "civil_code": item.civil_code,
-        "address": _clip(item.fields.get("Address"), _VALUE),
-        "parent": _clip(item.fields.get("ParentID"), _NAME),
-        "status": "off" if item.online is False else "on",
-        "longitude": position[0] if position else None,
-        "latitude": position[1] if position else None,
-        "ptz_type": ptz if ptz is not None and 0 <= ptz < 2**31 else None,
-        "fields": {
-            _clip(name, 64): _clip(value, _VALUE)
-            for name, value in fields.items()
-            if name.rpartition(".")[2].lower() not in _SECRET_FIELDS
-        },
-    }
-
-
-def _clip(value: str | None, length: int) -> str | None:
-    cleaned = clean(value)
-    return cleaned[:length] if cleaned else None
-
-
-__all__: Sequence[str] = ("CATALOGUED", "Catalogues", "Run", "channel_row")

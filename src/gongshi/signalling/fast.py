@@ -1,4 +1,4 @@
-"""Ordinary REGISTER and keepalive datagrams, read by one expression and answered as text.
+"""Ordinary REGISTER, keepalive and catalogue datagrams, their heads read by one expression and answered as text.
 
 What thousands of devices send each minute costs least this way (signalling.md §6). Anything out of the ordinary
 (folded, compact, repeated or unknown headers, several Via, other line ends, other letter case) gives None and goes the
@@ -33,7 +33,8 @@ _REST: Final = "|".join(
         r"Content-Length: (?P<length>0|[1-9][0-9]{0,4})\r\n",
         r"Max-Forwards: ([0-9]{1,3})\r\n",
         rf"User-Agent: (?P<agent>{_TEXT})\r\n",
-        *(rf"{name}: ({_TEXT})\r\n" for name in ("Content-Type", "Allow", "Supported", "Accept")),
+        rf"Content-Type: (?P<kind>{_TEXT})\r\n",
+        *(rf"{name}: ({_TEXT})\r\n" for name in ("Allow", "Supported", "Accept")),
     ]
 )
 _REGISTER: Final = re.compile(
@@ -42,19 +43,26 @@ _REGISTER: Final = re.compile(
     rf"Expires: (?P<expires>[0-9]{{1,9}})\r\n|Authorization: (?P<proof>{_TEXT})\r\n|"
     rf"X-GB-Ver: (?P<version>{_TEXT})\r\n|{_REST})+(?P<blank>\r\n)"
 )
-_KEEPALIVE: Final = re.compile(
+_MESSAGE: Final = re.compile(
     rf"MESSAGE sip:[0-9A-Za-z@.:-]+ SIP/2\.0\r\n{_HEAD}CSeq: (?P<cseq>[0-9]{{1,9}} MESSAGE)\r\n(?:{_REST})+"
-    r"(?P<blank>\r\n)\s*(?:<\?xml[^>]{0,100}\?>\s*)?<Notify>\s*<CmdType>Keepalive</CmdType>\s*<SN>[0-9]{1,10}</SN>\s*"
+    r"(?P<blank>\r\n)"
+)
+_KEEPALIVE: Final = re.compile(
+    r"\s*(?:<\?xml[^>]{0,100}\?>\s*)?<Notify>\s*<CmdType>Keepalive</CmdType>\s*<SN>[0-9]{1,10}</SN>\s*"
     r"<DeviceID>[0-9]{20}</DeviceID>\s*<Status>(?:OK|ERROR)</Status>\s*"
     r"(?:<Info>\s*</Info>\s*|<Info\s?/>\s*)?</Notify>\s*",
     re.ASCII,
 )
+_CATALOGUE: Final = re.compile(rb"<CmdType>Catalog</CmdType>")
+_MANSCDP: Final = "application/manscdp+xml"
 _PROOF: Final = re.compile(
     r'Digest username="([!#-\[\]-~]*)", ?realm="([!#-\[\]-~]*)", ?nonce="([!#-\[\]-~]+)", ?uri="([!#-\[\]-~]*)", ?'
     r'response="([0-9a-f]{32})"(?:, ?(?:(algorithm="?MD5"?)|(qop="?auth"?)|nc=([0-9A-Fa-f]{1,8})|cnonce="([!#-\[\]-~]*)"|'
     r'(opaque="[!#-\[\]-~]*")))*'
 )
 _URIS: Final = 1_024
+_LOOK: Final = 400
+"""Where CmdType must have come, counted from the start of a body."""
 _ORDER: Final = {name: place for place, name in enumerate(("Via", "From", "To", "Call-ID", "CSeq"))}
 _PLAIN: Final = ("via", "sender", "code", "receiver", "to", "call", "cseq", "length")
 
@@ -150,6 +158,13 @@ class Registration:
         return self._plain.answer(status, more, self._host, self._port)
 
 
+class Note(NamedTuple):
+    """An ordinary MESSAGE. `catalogue` is a body that looks like one; None for a keepalive."""
+
+    plain: Plain
+    catalogue: bytes | None
+
+
 class Proof(NamedTuple):
     """MD5 credentials as nearly every device writes them, with the same checks as `Credentials`."""
 
@@ -193,21 +208,30 @@ def read_proof(text: str) -> Proof | None:
     return Proof(username, nonce, uri, response, middle)
 
 
-def read_keepalive(data: bytes) -> Plain | None:
-    """Read a datagram that is an ordinary keepalive and nothing else, or give None."""
-    found = _match(_KEEPALIVE, data)
+def read_message(data: bytes) -> Note | None:
+    """Read a datagram that is an ordinary MESSAGE with a keepalive or a catalogue in it, or give None."""
+    # One character for each byte: what the text means is not asked here.
+    text = data.decode("latin-1")
+    found = _match(_MESSAGE, text)
     if found is None:
         return None
-    *parts, length = found.group(*_KEEPALIVE_PARTS)
-    if int(length) != len(data) - found.end(_KEEPALIVE_BLANK):
+    *parts, length, kind = found.group(*_MESSAGE_PARTS)
+    start = found.end()
+    if int(length) != len(data) - start:
         return None
-    return Plain(*parts)
+    plain = Plain(*parts)
+    if _KEEPALIVE.fullmatch(text, start) is not None:
+        return Note(plain, None)
+    if kind is not None and kind.lower() == _MANSCDP and _CATALOGUE.search(data, start, start + _LOOK) is not None:
+        return Note(plain, data[start:])
+    return None
 
 
 def read_register(data: bytes, host: str, port: int) -> Registration | None:
     """Read a datagram that is an ordinary REGISTER, or give None."""
-    found = _match(_REGISTER, data)
-    if found is None:
+    found = _match(_REGISTER, data.decode("latin-1"))
+    # A message ends where its head does.
+    if found is None or found.end() != len(data):
         return None
     via, sender, code, receiver, to, call, cseq, length, contact, expires, proof, version, agent = found.group(
         *_REGISTER_PARTS
@@ -222,32 +246,29 @@ def _places(pattern: re.Pattern[str], *names: str) -> tuple[int, ...]:
     return tuple(pattern.groupindex[name] for name in names)
 
 
-_KEEPALIVE_PARTS: Final = _places(_KEEPALIVE, *_PLAIN)
-_KEEPALIVE_BLANK: Final = _KEEPALIVE.groupindex["blank"]
+_MESSAGE_PARTS: Final = _places(_MESSAGE, *_PLAIN, "kind")
 _REGISTER_PARTS: Final = _places(_REGISTER, *_PLAIN, "contact", "expires", "proof", "version", "agent")
 
 
-def _match(pattern: re.Pattern[str], data: bytes) -> re.Match[str] | None:
-    """The datagram as a whole, with every header at most once and a Content-Length."""
-    try:
-        text = data.decode("ascii")
-    except UnicodeDecodeError:
-        return None
-    found = pattern.fullmatch(text)
+def _match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+    """The head of a message with every header at most once and a Content-Length."""
+    found = pattern.match(text)
     if found is None:
-        text = _arranged(text)
-        found = pattern.fullmatch(text) if text is not None else None
-        if found is None or text is None:
+        arranged = _arranged(text)
+        found = pattern.match(arranged) if arranged is not None else None
+        if found is None or arranged is None:
             return None
+        text = arranged
     # One group of each header and the blank line took part; the start line has none. More lines mean a repeated header.
-    lines = text.count("\n", 0, found.end("blank"))
-    return found if len(found.groups()) - found.groups().count(None) - _INNER == lines - 1 and found["length"] else None
+    groups = found.groups()
+    lines = text.count("\n", 0, found.end())
+    return found if len(groups) - groups.count(None) - _INNER == lines - 1 and found["length"] else None
 
 
 def _arranged(text: str) -> str | None:
     """The same message with Via, From, To, Call-ID and CSeq first; None when they are already, or nothing like it."""
     head, blank, body = text.partition("\r\n\r\n")
-    if not blank or (body and "<CmdType>Keepalive<" not in body):
+    if not blank:
         return None
     start, *lines = head.split("\r\n")
     arranged = sorted(lines, key=lambda line: _ORDER.get(line.partition(":")[0], len(_ORDER)))

@@ -9,6 +9,7 @@ import structlog
 
 from gongshi.protocols.errors import LocalProtocolError, ProtocolError, RemoteProtocolError
 from gongshi.protocols.manscdp import CatalogResponse, Envelope, MediaStatus, fast_keepalive, parse
+from gongshi.protocols.manscdp.items import fast_catalog
 from gongshi.protocols.sip import (
     ALLOW,
     AckMissing,
@@ -26,7 +27,7 @@ from gongshi.signalling.agent import Agent, Sender
 from gongshi.signalling.asks import ask_of
 from gongshi.signalling.calls import Calls
 from gongshi.signalling.catalogue import Catalogues
-from gongshi.signalling.fast import read_keepalive, read_register
+from gongshi.signalling.fast import Note, read_message, read_register
 from gongshi.signalling.limits import Sparse
 from gongshi.signalling.party import Party
 from gongshi.signalling.peers import Peers, PeerState
@@ -96,14 +97,18 @@ class Inbox:
         return None
 
     def _quickly(self, data: bytes, host: str, port: int, now: float) -> bytes | None:
-        """The answer to an ordinary REGISTER or keepalive; None when the long way must decide."""
+        """The answer to an ordinary REGISTER, keepalive or piece of a catalogue; None: the long way must decide."""
         if data[:8] == b"MESSAGE ":
+            note = read_message(data)
+            if note is None:
+                return None
+            if note.catalogue is not None:
+                return self._catalogue(note, note.catalogue, data, host, port, now)
             # Not traced: thousands of them would push out of the ring whatever somebody may want to read.
-            plain = read_keepalive(data)
-            if plain is None or not self._registrar.heard(plain.code, host, port, now):
+            if not self._registrar.heard(note.plain.code, host, port, now):
                 return None
             self.counters["keepalives"] += 1
-            return plain.answer(200, "", host, port)
+            return note.plain.answer(200, "", host, port)
         ask = read_register(data, host, port) if data[:9] == b"REGISTER " else None
         if ask is None:
             return None
@@ -111,6 +116,22 @@ class Inbox:
         peer = self._peers.get(ask.code)
         answer = self._registrar.register(ask, host, port, self._flow_from, now)
         self._trace.exchange(peer.id if peer is not None else STRANGERS, host, port, data, answer, now)
+        return answer
+
+    def _catalogue(self, note: Note, body: bytes, data: bytes, host: str, port: int, now: float) -> bytes | None:
+        """Take a piece of a catalogue that was asked for. A repeated one says nothing new and is answered the same."""
+        peer = self._peers.get(note.plain.code)
+        if peer is None or not peer.online or peer.flow is None or peer.flow.host != host:
+            return None
+        if not self._catalogues.expects(peer):
+            return None
+        response = fast_catalog(body)
+        if response is None:
+            return None
+        self.counters["messages"] += 1
+        answer = note.plain.answer(200, "", host, port)
+        self._trace.exchange(peer.id, host, port, data, answer, now)
+        self._catalogues.received(peer, response)
         return answer
 
     def streamed(self, message: SipMessage, flow: Flow, now: float) -> None:
@@ -267,6 +288,11 @@ class Inbox:
         if peer is None:
             self.counters["strangers"] += 1
             self._answer(event, 403, now)
+            return
+        quick = fast_catalog(request.body) if self._catalogues.expects(peer) else None
+        if quick is not None:
+            self._answer(event, 200, now)
+            self._catalogues.received(peer, quick)
             return
         try:
             envelope = parse(request.body)

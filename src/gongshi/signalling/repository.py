@@ -1,6 +1,5 @@
 """All SQL of signalling. Rows travel as one JSON document per statement: a batch costs one round trip."""
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -143,15 +142,17 @@ async def last_runs(session: AsyncSession, peer_ids: Collection[int]) -> Mapping
     return {run.peer_id: run for run in await session.scalars(query)}
 
 
-_MERGE = text("""
+_CHANNEL = (
+    "code text, kind text, name text, manufacturer text, model text, civil_code text, address text, parent text, "
+    "status text, longitude float8, latitude float8, ptz_type int, fields jsonb"
+)
+_MERGE = b"""
 INSERT INTO signalling.channel AS c
   (peer_id, code, kind, name, manufacturer, model, civil_code, address, parent, status, longitude, latitude, ptz_type,
    fields, camera_id)
-SELECT :peer, r.code, r.kind, r.name, r.manufacturer, r.model, r.civil_code, r.address, r.parent, r.status,
+SELECT %s, r.code, r.kind, r.name, r.manufacturer, r.model, r.civil_code, r.address, r.parent, r.status,
        r.longitude, r.latitude, r.ptz_type, r.fields, m.id
-FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS r(
-  code text, kind text, name text, manufacturer text, model text, civil_code text, address text, parent text,
-  status text, longitude float8, latitude float8, ptz_type int, fields jsonb)
+FROM new_channel r
 LEFT JOIN registry.camera m ON m.code = r.code AND r.kind = 'device'
 ON CONFLICT (peer_id, code) DO UPDATE SET
   kind = excluded.kind, name = excluded.name, manufacturer = excluded.manufacturer, model = excluded.model,
@@ -165,19 +166,27 @@ WHERE (c.kind, c.name, c.manufacturer, c.model, c.civil_code, c.address, c.paren
        excluded.parent, excluded.status, excluded.longitude, excluded.latitude, excluded.ptz_type, excluded.fields,
        excluded.camera_id)
   OR c.gone_at IS NOT NULL OR c.seen_at < now() - interval '1 hour'
+"""
+
+
+async def merge_channels(session: AsyncSession, peer_id: int, lines: Iterable[str]) -> int:
+    """Take over catalogue items (rows of `channels.ChannelRow`, distinct by code); how many said something new."""
+    return await copying.merge(session, "new_channel", _CHANNEL, lines, _MERGE, peer_id)
+
+
+_MISSING = text("""
+SELECT c.code FROM signalling.channel c
+LEFT JOIN unnest(CAST(:codes AS text[])) AS n(code) ON n.code = c.code
+WHERE c.peer_id = :peer AND c.gone_at IS NULL AND n.code IS NULL
 """)
-
-
-async def merge_channels(session: AsyncSession, peer_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Take over catalogue items, distinct by code. Rows that say nothing new are not written."""
-    await session.execute(_MERGE, {"peer": peer_id, "rows": _json(rows)})
 
 
 async def missing_channels(session: AsyncSession, peer_id: int, codes: Collection[str]) -> tuple[set[str], int]:
     """Codes of rows that a complete answer did not name, and how many rows stood."""
-    query = select(Channel.code).where(Channel.peer_id == peer_id, Channel.gone_at.is_(None))
-    known = set(await session.scalars(query))
-    return known - set(codes), len(known)
+    values = {"peer": peer_id, "codes": list(codes)}
+    missing = {str(code) for code in await session.scalars(_MISSING, values)}
+    stood = select(func.count()).where(Channel.peer_id == peer_id, Channel.gone_at.is_(None))
+    return missing, int(await session.scalar(stood) or 0)
 
 
 async def mark_gone(session: AsyncSession, peer_id: int, codes: Collection[str]) -> None:
@@ -363,7 +372,3 @@ async def delete_dialogs(session: AsyncSession, stream_ids: Collection[str]) -> 
 
 async def dialogs(session: AsyncSession) -> Sequence[Dialog]:
     return (await session.scalars(select(Dialog))).all()
-
-
-def _json(rows: Sequence[Mapping[str, Any]]) -> str:
-    return json.dumps(rows, ensure_ascii=False, default=str)

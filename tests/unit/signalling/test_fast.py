@@ -1,10 +1,12 @@
 """The short way of REGISTER and keepalive must say what the long way says, or decline."""
 
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gongshi.protocols.errors import RemoteProtocolError
-from gongshi.protocols.manscdp import Keepalive, fast_keepalive
+from gongshi.protocols.manscdp import CatalogItem, CatalogResponse, Keepalive, fast_keepalive
 from gongshi.protocols.sip import (
     MANSCDP,
     Challenge,
@@ -18,7 +20,7 @@ from gongshi.protocols.sip import (
     parse_message,
 )
 from gongshi.signalling.asks import Ask, ask_of
-from gongshi.signalling.fast import Proof, read_keepalive, read_proof, read_register
+from gongshi.signalling.fast import Plain, Proof, read_message, read_proof, read_register
 
 CODE = "34150200002000000001"
 NODE = "34150000002000000001"
@@ -31,6 +33,11 @@ def message() -> bytes:
     request = new_request("MESSAGE", SERVER, OWN, SERVER, body=Keepalive(CODE, 43).build(), content_type=MANSCDP)
     request.headers.add_first("Via", VIA)
     return request.to_bytes()
+
+
+def read_keepalive(data: bytes) -> Plain | None:
+    note = read_message(data)
+    return note.plain if note is not None and note.catalogue is None else None
 
 
 def register() -> bytes:
@@ -269,3 +276,47 @@ def test_order_and_repetition_change_nothing(parts: list[str], again: int) -> No
     agree("Digest " + ",".join(parts))
     agree("Digest " + ",".join([*parts, parts[again % len(parts)]]))
     agree(GIVEN.header() + "," + parts[again % len(parts)])
+
+
+# --- catalogues -------------------------------------------------------------------------------------------------------
+
+
+def catalogue() -> bytes:
+    body = CatalogResponse(CODE, 7, 2, [CatalogItem("34150200001310000001", "东门", {"Model": "M"})]).build()
+    request = new_request("MESSAGE", SERVER, OWN, SERVER, body=body, content_type=MANSCDP)
+    request.headers.add_first("Via", VIA)
+    return request.to_bytes()
+
+
+CATALOGUE = catalogue()
+
+
+def test_a_piece_of_a_catalogue_is_known_by_its_first_words() -> None:
+    note = read_message(CATALOGUE)
+    assert note is not None
+    assert note.catalogue == long_way(CATALOGUE).body
+    for changed in (
+        CATALOGUE.replace(b"Catalog<", b"Alarm<"),
+        CATALOGUE.replace(b"MANSCDP", b"SDP"),
+        CATALOGUE.replace(b"Content-Type", b"Content-Kind"),
+        CATALOGUE[:-1],
+    ):
+        assert changed != CATALOGUE
+        resized = re.sub(
+            rb"Content-Length: \d+", b"Content-Length: %d" % len(changed.partition(b"\r\n\r\n")[2]), changed
+        )
+        assert read_message(resized if len(changed) == len(CATALOGUE) else changed) is None
+
+
+@given(st.integers(0, 700), st.integers(0, 12), st.binary(max_size=6))
+def test_damaged_catalogues_have_the_same_body_both_ways(at: int, length: int, patch: bytes) -> None:
+    """Invariant: whenever the short way takes a catalogue, the long way finds the same sender and the same body."""
+    at %= len(CATALOGUE)
+    changed = CATALOGUE[:at] + patch + CATALOGUE[at + length :]
+    note = read_message(changed)
+    if note is not None and note.catalogue is not None:
+        request = long_way(changed)
+        assert (request.method, request.from_.user, request.body) == ("MESSAGE", note.plain.code, note.catalogue)
+        assert request.is_manscdp
+        request.stamp_source(HOST, PORT)
+        same_answer(note.plain.answer(200, "", HOST, PORT), Response.to_request(request, 200).to_bytes())

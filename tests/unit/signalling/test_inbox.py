@@ -74,7 +74,6 @@ def with_server(work: Callable[[SignalServer, list[bytes]], None]) -> None:
         )
         sent: list[bytes] = []
         server._send_datagram = lambda data, host, port: sent.append(data)
-        server._inbox._send_datagram = server._send_datagram
         server._catalogues.online = lambda peer: None
         peer = PeerState(1, CODE, "平台", 1, "单位", "0" * 32)
         server.peers.put([peer])
@@ -166,7 +165,9 @@ def test_a_party_gets_what_it_claims_and_hears_how_its_invites_go_on() -> None:
         assert sorted(data.split()[1] for data in sent) == [b"403", b"405"]
         cancel = invite.replace(b"INVITE", b"CANCEL")
         server._inbox.datagram(cancel, "10.8.8.8", 5060, 1.1)
-        request = party.heard[0].request
+        first = party.heard[0]
+        assert isinstance(first, RequestReceived)
+        request = first.request
         server._endpoint.respond(party.heard[0].token, Response.to_request(request, 487), 1.2)
         server._inbox.datagram(invite.replace(b"INVITE", b"ACK"), "10.8.8.8", 5060, 1.3)
         assert [type(event) for event in party.heard] == [RequestReceived, Cancelled, AckReceived]

@@ -1,12 +1,14 @@
 """Small parts of the signalling server: floods, traces, the time line, rows of a catalogue."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gongshi.protocols.manscdp import CatalogItem
 from gongshi.protocols.sip import Flow
-from gongshi.signalling.catalogue import channel_row
+from gongshi.signalling.channels import channel_row
 from gongshi.signalling.limits import Buckets, Sparse
 from gongshi.signalling.peers import Peers, PeerState
 from gongshi.signalling.service import new_password
@@ -194,18 +196,20 @@ def test_serial_numbers_stay_in_range() -> None:
 def test_any_item_becomes_a_row_that_the_database_can_hold(code: str, name: str, fields: dict[str, str]) -> None:
     """Invariant: whatever an item says, its row has no NUL, no surrogate, and is short enough."""
     row = channel_row(CatalogItem(code or "x", name, fields, fields))
-    for value in (*row.values(), *row["fields"].values()):
+    kept = json.loads(row.fields)
+    for value in (*row, *kept, *kept.values()):
         if isinstance(value, str):
             assert "\0" not in value
             value.encode()
-            assert len(value) <= 1_000
-    assert row["status"] in {"on", "off"}
+            assert value is row.fields or len(value) <= 1_000
+    assert "\\u0000" not in row.fields
+    assert row.status in {"on", "off"}
 
 
 def test_passwords_of_cameras_are_not_kept() -> None:
     row = channel_row(CatalogItem("1", "x", {"Password": "a", "Model": "M"}, {"password": "b", "PTZType": "1"}))
-    assert row["fields"] == {"Model": "M", "Info.PTZType": "1"}
-    assert row["ptz_type"] == 1
+    assert json.loads(row.fields) == {"Model": "M", "Info.PTZType": "1"}
+    assert row.ptz_type == 1
 
 
 @pytest.mark.parametrize(
@@ -220,7 +224,7 @@ def test_passwords_of_cameras_are_not_kept() -> None:
     ],
 )
 def test_kinds_are_told_by_the_code(code: str, kind: str) -> None:
-    assert channel_row(CatalogItem(code, "x"))["kind"] == kind
+    assert channel_row(CatalogItem(code, "x")).kind == kind
 
 
 def test_broken_text_is_cleaned() -> None:
