@@ -31,6 +31,7 @@ from gongshi.signalling.uppers.ports import Errand, Granted, Wish
 from integration.cascade.scripted import UPPER, ScriptedUpper
 
 NODE = "34150000002000000001"
+PEER = "34150200002000000009"
 NAME = "六安市公共视频共享平台"
 BOX = SecretBox(bytes(32))
 PASSWORD = "as the province gave it"
@@ -223,8 +224,10 @@ async def plant(world: World) -> None:
         peer = units["culture-tourism"].id
     await world.execute(
         "INSERT INTO signalling.peer (code, name, organisation_id, secret, media_transport, keepalive_interval, "
-        "keepalive_misses, enabled) VALUES ('34150200002000000009', '文旅平台', :o, '', 'udp', 60, 3, true)",
+        "keepalive_misses, enabled) VALUES (:c, '文旅平台', :o, :s, 'udp', 60, 3, true)",
+        c=PEER,
         o=peer,
+        s=BOX.seal("unused", f"peer:{PEER}"),
     )
     await world.execute(
         "INSERT INTO signalling.binding (peer_id, state, transport, remote_host, remote_port, registered_at, expires_at, "

@@ -1,8 +1,10 @@
 """MESSAGE from an upper: answered about ourselves, forwarded for a camera after `decide` (gb28181.md §13.4)."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Final
+from weakref import WeakValueDictionary
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -10,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gongshi.access.actions import Action
 from gongshi.access.decisions import Decision
 from gongshi.access.follower import RightsUnavailable
-from gongshi.access.rights import decide_now
+from gongshi.access.rights import decide_now, load
 from gongshi.audit import service as audit
 from gongshi.db.engine import Database
 from gongshi.kit import clock
@@ -64,14 +66,19 @@ class Relay:
         self._name = name
         self._count = count
         self._sparse = Sparse(60.0)
+        self._turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
     async def take(self, link: Link, envelope: Envelope, address: str) -> None:
         """Deal with one message; the SIP answer has been given."""
         try:
             if envelope.is_("Query", "Catalog"):
                 await self._answers.answer(link, CatalogQuery.parse(envelope))
-            elif envelope.root in {"Query", "Control"}:
+            elif envelope.root == "Query":
                 await self._command(link, envelope, address)
+            elif envelope.root == "Control":
+                # In the order they came: a stop that overtakes its move would leave the camera turning.
+                async with self._turns.setdefault((link.account.id, envelope.device_id), asyncio.Lock()):
+                    await self._command(link, envelope, address)
             elif envelope.is_("Notify", "Broadcast"):
                 # Speaking through an upper is not carried on to cameras yet; the answer says so.
                 await self._respond(link, envelope, [leaf("Result", "ERROR")])
@@ -104,13 +111,18 @@ class Relay:
     # --- rights --------------------------------------------------------------------------------------------------------
 
     async def _allowed(self, link: Link, need: Need, target: Target) -> bool:
-        decision = await self.decide(link, need.action, target.id)
-        if not decision.allowed:
-            return False
-        if need.group in GROUPS:
-            granted = decision.limits.get("commands")
-            return isinstance(granted, list) and need.group in granted
-        return True
+        if need.group not in GROUPS:
+            return (await self.decide(link, need.action, target.id)).allowed
+        subject, now = link.account.subject, clock.now()
+        async with self._database.read() as session:
+            snapshot = await load(session, subject=subject, camera_ids=[target.id])
+        # Any of its rights may be the one that names the group.
+        return any(
+            need.group in (holding.limits.get("commands") or ())
+            and snapshot.decide_under(subject, need.action, target.id, now, holding.right_id).allowed
+            for key in subject.holders()
+            for holding in snapshot.holdings.get(key, ())
+        )
 
     async def decide(self, link: Link, action: Action, camera_id: int) -> Decision:
         """From memory; what memory refuses, or may not know yet, is asked of the database."""

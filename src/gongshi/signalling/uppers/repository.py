@@ -69,10 +69,10 @@ async def save_state(
 
 # A camera that only the upper itself has shown us is never shown back to it (gb28181.md §13.5).
 _NOT_ITS_OWN = text("""
-NOT EXISTS (SELECT 1 FROM signalling.channel l JOIN signalling.peer q ON q.id = l.peer_id
+(NOT EXISTS (SELECT 1 FROM signalling.channel l JOIN signalling.peer q ON q.id = l.peer_id
             WHERE l.camera_id = registry.camera.id AND l.kind = 'device' AND l.gone_at IS NULL AND q.code = :upper)
 OR EXISTS (SELECT 1 FROM signalling.channel l JOIN signalling.peer q ON q.id = l.peer_id
-           WHERE l.camera_id = registry.camera.id AND l.kind = 'device' AND l.gone_at IS NULL AND q.code <> :upper)
+           WHERE l.camera_id = registry.camera.id AND l.kind = 'device' AND l.gone_at IS NULL AND q.code <> :upper))
 """)
 
 
