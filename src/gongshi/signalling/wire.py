@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 TICK: Final = 0.004
 _BATCH: Final = 256
+_TURN: Final = 0.01
+"""Seconds after which a batch lets timers, calls and connections have their turn, however many datagrams wait."""
 _DATAGRAM: Final = 65_535
 _BUFFER: Final = 8 * 1024 * 1024
 _WRITE_LIMIT: Final = 4 * 1024 * 1024
@@ -97,22 +99,22 @@ class Udp:
 
     def _drain(self) -> None:
         receive, handle, now = self._socket.recvfrom, self._receive, monotonic()
-        taken = 0
+        taken, more = 0, True
         # Answers leave together at the end: sending wakes whoever waits for them, and once per batch is enough.
         outgoing: list[tuple[bytes, tuple[Any, ...]]] = []
         self._outgoing = outgoing
         try:
-            while taken < _BATCH:
+            while taken < _BATCH and (taken % 16 or monotonic() - now < _TURN):
                 data, address = receive(_DATAGRAM)
                 taken += 1
                 answer = handle(data, address[0], address[1], now)
                 if answer is not None:
                     outgoing.append((answer, address))
         except BlockingIOError:
-            pass
+            more = False
         except OSError as error:
             # An ICMP error of an earlier send surfaces here; the socket goes on.
-            taken += 1
+            taken, more = taken + 1, False
             self._tell("udp.receive", error)
         finally:
             self.received += taken
@@ -122,7 +124,7 @@ class Udp:
             for data, address in outgoing:
                 self._put(data, address)
             if self._socket.fileno() >= 0:
-                if taken == _BATCH:
+                if more:
                     self._timer = self._loop.call_soon(self._drain)
                 elif taken:
                     self._timer = self._loop.call_later(TICK, self._drain)
