@@ -27,6 +27,7 @@ from gongshi.signalling.agent import Agent, Sender
 from gongshi.signalling.asks import ask_of
 from gongshi.signalling.calls import Calls
 from gongshi.signalling.catalogue import Catalogues
+from gongshi.signalling.devices import Devices
 from gongshi.signalling.fast import Note, read_message, read_register
 from gongshi.signalling.limits import Sparse
 from gongshi.signalling.party import Party
@@ -56,6 +57,7 @@ class Inbox:
         registrar: Registrar,
         catalogues: Catalogues,
         calls: Calls,
+        devices: Devices,
         trace: Trace,
         send: Sender,
         flow_from: Callable[[str, int], Flow],
@@ -66,6 +68,7 @@ class Inbox:
         self._registrar = registrar
         self._catalogues = catalogues
         self._calls = calls
+        self._devices = devices
         self._trace = trace
         self._send = send
         self._flow_from = flow_from
@@ -268,7 +271,8 @@ class Inbox:
             case "OPTIONS":
                 self._answer(event, 200, now, [("Allow", ALLOW)])
             case "NOTIFY":
-                self._answer(event, 200 if self._peers.at(event.flow) is not None else 481, now)
+                peer = self._sender(event.request, event.flow)
+                self._answer(event, 481 if peer is None else self._devices.notified(peer, event.request, now), now)
             case "SUBSCRIBE":
                 self._answer(event, 489, now)
             case _:
@@ -307,11 +311,11 @@ class Inbox:
             return
         self._answer(event, 200, now)
         self._agent.flush()
-        if envelope.is_("Response", "Catalog"):
-            self._catalogues.received(peer, CatalogResponse.parse(envelope))
-        elif envelope.is_("Notify", "MediaStatus"):
+        if envelope.is_("Response", "Catalog") and self._catalogues.received(peer, CatalogResponse.parse(envelope)):
+            return
+        if envelope.is_("Notify", "MediaStatus"):
             self._calls.media_status(peer.id, envelope.device_id, MediaStatus.parse(envelope))
-        else:
+        elif not self._devices.received(peer, envelope):
             self._unknown(peer, envelope, now)
 
     def _sender(self, request: Request, flow: Flow) -> PeerState | None:

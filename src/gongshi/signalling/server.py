@@ -27,6 +27,7 @@ from gongshi.signalling.calls_book import Call, CallKind
 from gongshi.signalling.calls_offer import Order
 from gongshi.signalling.calls_steer import Action
 from gongshi.signalling.catalogue import Catalogues
+from gongshi.signalling.devices import Devices
 from gongshi.signalling.inbox import Inbox, path_text
 from gongshi.signalling.limits import Sparse
 from gongshi.signalling.party import Ground, Party
@@ -97,6 +98,14 @@ class SignalServer:
             drop=self._store.drop_call,
             ended=self._store.call_ended,
         )
+        self._devices = Devices(
+            self._agent,
+            self.peers,
+            database,
+            policy,
+            requery=self._catalogues.ask,
+            channel=self._store.channel,
+        )
         self._sparse = Sparse(policy.refusals_every)
         self._locals = Locals(settings.advertise, family_of(settings.host))
         self._inbox = Inbox(
@@ -105,6 +114,7 @@ class SignalServer:
             self._registrar,
             self._catalogues,
             self._calls,
+            self._devices,
             self.trace,
             self._send,
             self._flow_from,
@@ -133,10 +143,12 @@ class SignalServer:
             elif peer.flow is not None:
                 peer.flow = replace(peer.flow, local_host=self._locals.towards(peer.flow.host))
         await self._open()
+        await self._devices.start()
         for peer in self.peers:
             if peer.online and peer.flow is not None:
                 peer.flow = replace(peer.flow, local_port=self.port)
                 self._catalogues.online(peer)
+                self._devices.online(peer)
         for call in await self._store.calls():
             self._calls.restore(call)
         self._writer.start()
@@ -185,6 +197,7 @@ class SignalServer:
             await asyncio.gather(self._housekeeping, return_exceptions=True)
         if self._alarm is not None:
             self._alarm.cancel()
+        await self._devices.stop()
         await self._catalogues.close()
         await self._calls.close()
         await self._close_sockets()
@@ -277,10 +290,12 @@ class SignalServer:
         log.info("signal.peer.online", peer=peer.code, at=path_text(peer.flow), agent=peer.user_agent)
         self._writer.changed(peer, REGISTERED, address=peer.flow.host)
         self._catalogues.online(peer)
+        self._devices.online(peer)
 
     def _moved(self, peer: PeerState, before: Flow) -> None:
         assert peer.flow is not None  # noqa: S101 -- bound just now
         self._catalogues.offline(peer)
+        self._devices.moved(peer)
         if count := self._sparse.count(("moved", peer.id), monotonic()):
             log.warning(
                 "signal.peer.moved", peer=peer.code, at=path_text(peer.flow), before=path_text(before), count=count
@@ -292,6 +307,7 @@ class SignalServer:
         self._writer.dirty(peer)
         self._writer.changed(peer, OFFLINE, reason=peer.reason)
         self._catalogues.offline(peer)
+        self._devices.offline(peer)
         self._calls.offline(peer)
 
     def _offline(self, peer: PeerState, reason: Any) -> None:
@@ -322,6 +338,7 @@ class SignalServer:
             now = monotonic()
             for peer, reason in self.peers.overdue(now):
                 self._offline(peer, reason)
+            self._devices.tick(now)
             if now - swept >= self._policy.dialog_sweep:
                 swept = now
                 await self._sweep(self._policy.dialog_sweep)
@@ -352,6 +369,7 @@ class SignalServer:
             "peers": self.list_peers,
             "trace": self.show_trace,
             "stats": self.stats,
+            **self._devices.handlers(),
         }
 
     async def invite(
@@ -443,7 +461,8 @@ class SignalServer:
             "datagrams": self._udp.received if self._udp is not None else 0,
             "unsent": self._udp.unsent if self._udp is not None else 0,
             "pending_transactions": self._endpoint.pending,
-            "owed": self._writer.pending,
+            "owed": self._writer.pending + self._devices.reports.pending,
+            "alarms_dropped": self._devices.reports.dropped,
         }
 
     @property

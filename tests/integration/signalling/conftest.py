@@ -38,6 +38,13 @@ QUICK = Policy(
     bye_seconds=1.0,
     dialog_sweep=0.3,
     refusals_every=30.0,
+    query_seconds=2.0,
+    records_first=2.0,
+    records_gap=0.4,
+    alarms_every=0.02,
+    # Only what a test asks for goes to its device.
+    interview=False,
+    subscribe=(),
 )
 
 
