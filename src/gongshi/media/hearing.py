@@ -110,7 +110,8 @@ class Hearing:
             # What it says after the end of a recording is its farewell.
             return
         if reason == "finished" and flow.recording is not None:
-            # Who tells of it has other events to tell.
+            # Who tells of it has other events to tell, the device's BYE for one.
+            flow.finished = True
             self._spawn(self._finished(flow), f"finish-{stream}")
             return
         await self._lost_flow(flow, reasons.device_end(reason))

@@ -16,7 +16,7 @@ from gongshi.access.rights import RightsFollower
 from gongshi.access.subjects import Subject
 from gongshi.db import Database
 from gongshi.kit import clock
-from gongshi.kit.errors import Unavailable
+from gongshi.kit.errors import Problem
 from gongshi.kit.i18n import Text
 from gongshi.media.agent import AgentSettings, MediaAgent
 from gongshi.media.embedded import EmbeddedEngine, EmbeddedSettings
@@ -36,7 +36,7 @@ class Devices:
     cameras: dict[str, tuple[Camera, asyncio.Task[None]]] = field(default_factory=dict)
     invited: list[dict[str, Any]] = field(default_factory=list)
     byes: list[str] = field(default_factory=list)
-    problem: Unavailable | None = None
+    problem: Problem | None = None
     silent: bool = False
     answer: dict[str, Any] = field(default_factory=dict)
     """More of what the device answers to an INVITE."""

@@ -55,7 +55,9 @@ async def test_a_download_offer_names_the_speed_and_the_answer_the_size(world):
                     device.answer(request, 200)
             offer = SessionDescription.parse(request.body)
             assert offer.name == "Download"
-            assert offer.section("video").attribute("downloadspeed") == "4"
+            media = offer.section("video")
+            assert media is not None
+            assert media.attribute("downloadspeed") == "4"
             body = (
                 "v=0\r\no=x 0 0 IN IP4 127.0.0.1\r\ns=ncg\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
                 f"m=video 6000 RTP/AVP 96\r\na=sendonly\r\na=filesize:{said}\r\ny=1999999999\r\n"
