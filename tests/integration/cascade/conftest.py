@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,7 @@ from gongshi.db.engine import Database
 from gongshi.kit import clock
 from gongshi.kit.errors import NotFound, Problem
 from gongshi.kit.secretbox import SecretBox
-from gongshi.protocols.manscdp import Envelope
+from gongshi.protocols.manscdp import Element
 from gongshi.registry.models import Camera, Organisation
 from gongshi.registry.seed import seed_city
 from gongshi.signalling.policy import Policy
@@ -27,10 +27,11 @@ from gongshi.signalling.server import SignalServer
 from gongshi.signalling.uppers import service
 from gongshi.signalling.uppers.client import Pace
 from gongshi.signalling.uppers.party import UpperPolicy, Uppers
-from gongshi.signalling.uppers.ports import Errand, Granted, Wish
+from gongshi.signalling.uppers.ports import Errand, Granted, Reply, Wish
 from integration.cascade.scripted import UPPER, ScriptedUpper
 
 NODE = "34150000002000000001"
+CHANNEL = "34150200001310000555"
 PEER = "34150200002000000009"
 NAME = "六安市公共视频共享平台"
 BOX = SecretBox(bytes(32))
@@ -88,14 +89,14 @@ class Devices:
     """What lies below, as the errands' port sees it."""
 
     errands: list[Errand] = field(default_factory=list)
-    answers: list[Envelope] = field(default_factory=list)
+    answers: list[list[Element]] = field(default_factory=list)
     problem: Problem | None = None
 
-    async def forward(self, errand: Errand) -> Sequence[Envelope]:
+    async def forward(self, errand: Errand) -> Reply:
         self.errands.append(errand)
         if self.problem is not None:
             raise self.problem
-        return self.answers
+        return Reply(CHANNEL, self.answers)
 
 
 @dataclass

@@ -6,29 +6,24 @@ import pytest
 
 from gongshi.access.actions import Action
 from gongshi.kit.errors import Unavailable
-from gongshi.protocols.manscdp import Element, build, leaf, parse
-from integration.cascade.conftest import NODE, code, registered
+from gongshi.protocols.manscdp import Element, PtzControl, Record, build, leaf
+from integration.cascade.conftest import CHANNEL, NODE, code, registered
 from integration.cascade.scripted import ScriptedUpper
 from integration.signalling.conftest import until
 
 EAST, BARE = code(1), code(4)
-CHANNEL = "34150200001310000555"
 RIGHT = "A50F010180000036"
 
 
-def answer(command, children, device=CHANNEL):
-    return parse(build("Response", command, 9_999, device, children))
-
-
 async def test_a_query_comes_back_under_the_upper_s_number_and_code(world, upper):
-    world.devices.answers = [answer("DeviceInfo", [leaf("Result", "OK"), leaf("DeviceName", "球机")])]
+    world.devices.answers = [[leaf("Result", "OK"), leaf("DeviceName", "球机")]]
     async with registered(world, upper) as number:
         await world.share(number, Action.SEE, EAST)
         sn = await upper.send("Query", "DeviceInfo", EAST)
         said = await upper.answer(sn)
         assert (said.device_id, said.element.get("DeviceName")) == (EAST, "球机")
         (errand,) = world.devices.errands
-        assert (errand.camera_id, errand.cmd_type, errand.answered) == (world.cameras[EAST], "DeviceInfo", True)
+        assert (errand.camera_id, errand.command, errand.answered) == (world.cameras[EAST], "DeviceInfo", True)
 
 
 async def test_recordings_are_put_together_again(world, upper):
@@ -40,14 +35,13 @@ async def test_recordings_are_put_together_again(world, upper):
 
     def packet(*numbers):
         items = [record(number) for number in numbers]
-        return answer(
-            "RecordInfo", [leaf("Name", "东口"), leaf("SumNum", 5), Element("RecordList", "", items, {"Num": "2"})]
-        )
+        return [leaf("Name", "东口"), leaf("SumNum", 5), Element("RecordList", "", items, {"Num": "2"})]
 
     world.devices.answers = [packet(1, 2), packet(2, 3), packet(4, 5)]
     async with registered(world, upper, transport="tcp") as number:
         await world.share(number, Action.PLAYBACK, EAST)
-        said = await upper.ask("RecordInfo", EAST, [leaf("StartTime", "2026-11-22T00:00:00")])
+        times = [leaf("StartTime", "2026-11-22T00:00:00"), leaf("EndTime", "2026-11-22T12:00:00")]
+        said = await upper.ask("RecordInfo", EAST, times)
         items = list(said.element.find("RecordList").all("Item"))
         assert said.element.integer("SumNum") == len(items) == 5
         assert {item.get("DeviceID") for item in items} == {EAST}
@@ -78,7 +72,7 @@ async def test_moving_a_camera_is_a_right_of_its_own(world, upper):
         await upper.send("Control", "DeviceControl", EAST, [leaf("PTZCmd", RIGHT)])
         await until(lambda: world.devices.errands)
         (errand,) = world.devices.errands
-        assert [(child.name, child.text) for child in errand.children] == [("PTZCmd", RIGHT)]
+        assert errand.message.command == PtzControl(RIGHT)
         assert errand.answered is False
         await until(lambda: world.entries("signalling.upper.controlled"))
         # Nothing is answered to a command that has no answer.
@@ -86,7 +80,7 @@ async def test_moving_a_camera_is_a_right_of_its_own(world, upper):
 
 
 async def test_groups_beyond_moving_must_be_named(world, upper):
-    world.devices.answers = [answer("DeviceControl", [leaf("Result", "OK")])]
+    world.devices.answers = [[leaf("Result", "OK")]]
     async with registered(world, upper) as number:
         await world.share(number, Action.PTZ, EAST)
         sn = await upper.send("Control", "DeviceControl", EAST, [leaf("RecordCmd", "Record")])
@@ -95,7 +89,7 @@ async def test_groups_beyond_moving_must_be_named(world, upper):
         await upper.send("Control", "DeviceControl", EAST, [leaf("TeleBoot", "Boot")])
         sn = await upper.send("Control", "DeviceControl", EAST, [leaf("RecordCmd", "Record")])
         assert (await upper.answer(sn)).result_ok is True
-        assert [errand.children[0].name for errand in world.devices.errands] == ["RecordCmd"]
+        assert [errand.message.command for errand in world.devices.errands] == [Record(True)]
 
 
 async def test_following_is_dropped_without_a_word(world, upper):

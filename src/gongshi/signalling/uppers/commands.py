@@ -112,14 +112,16 @@ def renamed(element: Element, codes: Mapping[str, str]) -> Element:
     return Element(element.name, text, children, dict(element.attributes))
 
 
-def records(answers: Sequence[Envelope]) -> tuple[str, list[Element]]:
+def records(contents: Sequence[Sequence[Element]]) -> tuple[str, list[Element]]:
     """All items of a record search, distinct, and the name that was given (§7.6)."""
     name = ""
     found: dict[tuple[str | None, ...], Element] = {}
-    for answer in answers:
-        name = name or answer.element.get("Name") or ""
-        for holder in answer.element.all("RecordList"):
-            for item in holder.all("Item"):
-                key = tuple(item.get(part) for part in ("DeviceID", "StartTime", "EndTime", "FilePath"))
-                found.setdefault(key, item)
+    for elements in contents:
+        for element in elements:
+            if element.name.lower() == "name":
+                name = name or element.text
+            elif element.name.lower() == "recordlist":
+                for item in element.all("Item"):
+                    key = tuple(item.get(part) for part in ("DeviceID", "StartTime", "EndTime", "FilePath"))
+                    found.setdefault(key, item)
     return name, list(found.values())

@@ -156,7 +156,7 @@ class Invites:
         try:
             if (old := self.calls.sending(key)) is not None:
                 # The same stream again: the old link is replaced, not doubled (§10.4).
-                await self.end(old, "replaced")
+                await self.end(old, "closed")
             granted = await self._granted(link, offer, ssrc, event.flow)
             below = granted.path
             if attempt.cancelled or not self._answer(attempt, offer, key, granted):
@@ -188,7 +188,10 @@ class Invites:
     async def _granted(self, link: Link, offer: Offer, ssrc: int, flow: Flow) -> Granted:
         async with self._database.read() as session:
             target = await repository.camera_known_as(session, link.account.id, offer.device)
-        relay = RelayTo(offer.host, offer.port, ssrc, offer.transport, offer.kind)
+            if target is not None and await repository.comes_from(session, target.id, link.account.code):
+                # We would ask the upper itself for it (§13.5: two platforms that cascade to each other).
+                raise RemoteProtocolError("the camera is the upper's own", 482)
+        relay = RelayTo(offer.host, offer.port, ssrc, offer.transport, offer.kind, offer.speed)
         # A code that means nothing here is asked for all the same: the opener refuses and logs it like any other.
         code = offer.device if target is None else target.code
         if target is None and not (offer.device.isascii() and offer.device.isdigit()):

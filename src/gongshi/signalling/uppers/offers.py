@@ -34,6 +34,7 @@ class Offer:
     ssrc: int | None
     """None: it left the choice to us (Q-15)."""
     interval: tuple[datetime, datetime] | None
+    speed: int | None
     sdp: SessionDescription
 
     @property
@@ -60,7 +61,9 @@ class Offer:
         ssrc = sdp.ssrc.number if sdp.ssrc is not None and sdp.ssrc.number else None
         interval = None if kind == "play" else _interval(sdp)
         host = sdp.media_address(video)
-        return cls(_device(invite, sdp, own_code), kind, host, video.port, transport, ssrc, interval, sdp)
+        said = (video.attribute("downloadspeed") or "").strip()
+        speed = int(said) if kind == "download" and said.isascii() and said.isdigit() and len(said) < 4 else None
+        return cls(_device(invite, sdp, own_code), kind, host, video.port, transport, ssrc, interval, speed, sdp)
 
 
 def _device(invite: Request, sdp: SessionDescription, own_code: str) -> str:

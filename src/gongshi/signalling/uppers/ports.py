@@ -8,7 +8,8 @@ from typing import Any, Literal, Protocol
 from gongshi.access.actions import Action
 from gongshi.access.snapshot import RightsSnapshot
 from gongshi.access.subjects import Subject
-from gongshi.protocols.manscdp import Element, Envelope
+from gongshi.protocols.manscdp import AnyMessage, Element
+from gongshi.signalling.desk import Holder
 
 Kind = Literal["play", "playback", "download"]
 RelayTransport = Literal["udp", "tcp_active", "tcp_passive"]
@@ -24,6 +25,8 @@ class RelayTo:
     ssrc: int
     transport: RelayTransport
     kind: Kind
+    speed: int | None = None
+    """Of a download: how many times faster than real time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +87,31 @@ class Rights(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """A query or control of an upper for one of our channels, in our own codes."""
+    """A query or control of an upper for one camera. Code and number of `message` are replaced by those below."""
 
     camera_id: int
-    root: Literal["Query", "Control"]
-    cmd_type: str
-    children: Sequence[Element]
-    """Everything after DeviceID."""
+    message: AnyMessage
+    command: str
+    """CmdType."""
     answered: bool
     """Whether the device answers this command at all (§8.1)."""
+    holder: Holder
+    """For whom a camera is moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a device answered."""
+
+    code: str
+    """The device's own code, wherever it stands in the contents."""
+    contents: Sequence[Sequence[Element]]
+    """Of each answer, what stands after DeviceID; none for a command without an answer."""
 
 
 class Below(Protocol):
     """signalling towards devices: carries an errand to the device that has the camera."""
 
-    async def forward(self, errand: Errand) -> Sequence[Envelope]:
-        """The device's answers (several for split lists), none when the command has none. Raises Problem."""
+    async def forward(self, errand: Errand) -> Reply:
+        """Ask or command, and wait for the answers. Raises Problem."""
         ...

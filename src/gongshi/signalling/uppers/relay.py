@@ -17,7 +17,7 @@ from gongshi.audit import service as audit
 from gongshi.db.engine import Database
 from gongshi.kit import clock
 from gongshi.kit.errors import Problem
-from gongshi.protocols.errors import ProtocolError
+from gongshi.protocols.errors import ProtocolError, RemoteProtocolError
 from gongshi.protocols.manscdp import (
     CatalogQuery,
     Charset,
@@ -27,16 +27,18 @@ from gongshi.protocols.manscdp import (
     Envelope,
     build,
     leaf,
+    read,
 )
 from gongshi.protocols.manscdp.element import write_xml
 from gongshi.signalling.agent import NoAnswer
+from gongshi.signalling.desk import Holder
 from gongshi.signalling.limits import Sparse
 from gongshi.signalling.uppers import commands, repository
 from gongshi.signalling.uppers.catalogue import DATAGRAM, Answers
 from gongshi.signalling.uppers.client import Link
 from gongshi.signalling.uppers.commands import GROUPS, Need
 from gongshi.signalling.uppers.directory import MAKER, MODEL
-from gongshi.signalling.uppers.ports import Below, Errand, Rights
+from gongshi.signalling.uppers.ports import Below, Errand, Reply, Rights
 from gongshi.signalling.uppers.repository import Target
 
 log = structlog.get_logger(__name__)
@@ -189,34 +191,32 @@ class Relay:
     # --- for a camera --------------------------------------------------------------------------------------------------
 
     async def _forward(self, link: Link, envelope: Envelope, need: Need, target: Target, address: str) -> None:
-        root = "Query" if envelope.root == "Query" else "Control"
-        if root == "Control":
+        if envelope.root == "Control":
             await self._log(link, envelope, need, target, address)
-        errand = Errand(target.id, root, envelope.cmd_type.strip(), commands.payload(envelope.element), need.answered)
+        account, reply = link.account, None
+        holder = Holder("upper", account.id, account.name, account.organisation_name)
         try:
-            answers = await self._below.forward(errand)
-        except Problem as problem:
-            log.info("signal.upper.errand.failed", upper=link.account.code, camera=target.code, code=problem.code)
-            answers = list[Envelope]()
+            message = read(envelope)
+            if message is not None:
+                command = envelope.cmd_type.strip()
+                reply = await self._below.forward(Errand(target.id, message, command, need.answered, holder))
+        except (Problem, RemoteProtocolError) as error:
+            log.info("signal.upper.errand.failed", upper=account.code, camera=target.code, error=str(error)[:200])
         if not need.answered:
             return
-        if not answers:
+        if reply is None or not reply.contents:
             await self._respond(link, envelope, commands.refusal(envelope.cmd_type))
             return
-        codes = {answer.device_id: envelope.device_id for answer in answers} | {target.code: envelope.device_id}
+        codes = {reply.code: envelope.device_id, target.code: envelope.device_id}
         if envelope.is_("Query", "RecordInfo"):
-            await self._records(link, envelope, answers, codes)
+            await self._records(link, envelope, reply, codes)
             return
-        for answer in answers:
-            await self._respond(
-                link, envelope, [commands.renamed(child, codes) for child in commands.payload(answer.element)]
-            )
+        for elements in reply.contents:
+            await self._respond(link, envelope, [commands.renamed(element, codes) for element in elements])
 
-    async def _records(
-        self, link: Link, envelope: Envelope, answers: Sequence[Envelope], codes: Mapping[str, str]
-    ) -> None:
+    async def _records(self, link: Link, envelope: Envelope, reply: Reply, codes: Mapping[str, str]) -> None:
         """One list in packets that fit the upper's transport, whatever the device's were (§7.5)."""
-        name, items = commands.records(answers)
+        name, items = commands.records(reply.contents)
         items = [commands.renamed(item, codes) for item in items]
         if not items:
             await self._respond(link, envelope, [leaf("Name", name), leaf("SumNum", 0)])

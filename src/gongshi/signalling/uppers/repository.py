@@ -14,6 +14,7 @@ from gongshi.access.subjects import Subject
 from gongshi.access.visible import visible
 from gongshi.registry.models import Camera, Organisation, Region
 from gongshi.signalling.models import Channel, Peer
+from gongshi.signalling.repository import best_channel
 from gongshi.signalling.uppers.models import Upper, UpperAlias, UpperCall, UpperSubscription
 
 
@@ -317,3 +318,11 @@ async def listed(
         .limit(limit)
     )
     return [(camera, alias) for camera, alias in await session.execute(query)]
+
+
+async def comes_from(session: AsyncSession, camera_id: int, upper_code: str) -> bool:
+    """Is the channel that would be opened for a camera one of this platform's?"""
+    best = await best_channel(session, camera_id)
+    if best is None:
+        return False
+    return (await session.scalar(select(Peer.code).where(Peer.id == best[4]))) == upper_code
