@@ -212,17 +212,14 @@ async def decide_request(id: Id, body: schemas.DecisionIn, caller: Caller, respo
     async with caller.unit() as uow:
         request, _ = await service.opened(uow, caller.subject, id, f"sharing.request.{body.stage}")
         check_version(caller, request.version)
+        items = [decisions.Item(item.camera, item.outcome, item.reason, _narrow(item.narrow)) for item in body.items]
         if body.stage == "consult":
-            # A word on the whole may be left out where every camera has one.
-            against = any(item.outcome == "refused" for item in body.items)
-            outcome = body.outcome or ("objected" if against else "agreed")
-            await decisions.consult(uow, caller.subject, request, outcome, body.comment)
+            await decisions.consult(uow, caller.subject, request, body.outcome, items, body.comment)
         elif body.outcome == "sent_back":
             await decisions.send_back(uow, caller.subject, request, body.comment)
+        elif body.outcome == "objected":
+            raise decisions.not_a_verdict(body.outcome)
         else:
-            items = [
-                decisions.Item(item.camera, item.outcome, item.reason, _narrow(item.narrow)) for item in body.items
-            ]
             await decisions.approve(uow, caller.subject, request, items, body.comment)
         return await _answer(uow, caller, request, response)
 

@@ -68,18 +68,46 @@ async def consult(
     uow: UnitOfWork,
     subject: Subject,
     request: Request,
-    outcome: Literal["agreed", "objected", "sent_back"],
+    outcome: Literal["agreed", "objected", "sent_back"] | None,
+    items: Sequence[Item],
     comment: str,
 ) -> None:
-    """The data bureau's word. An objection does not end the request: police sees it and must answer it."""
+    """The data bureau's word. An objection does not end the request: police sees it and must answer it.
+
+    Without a word on the whole, every camera must have one; Invalid otherwise. Silence is never agreement.
+    """
     if request.state != "consult":
         raise wrong_state(request)
+    if outcome is None:
+        outcome = await _word_of(uow.session, request, items)
     text = _comment(comment, needed=outcome != "agreed")
     await _decision(uow, subject, request, "consult", outcome, text, [])
     request.state = "sent_back" if outcome == "sent_back" else "approve"
     request.version += 1
     await record(uow, "sharing.request.consulted", **about(request, outcome=outcome, comment=text))
     await say(uow, "sharing.request.consulted", request)
+
+
+async def _word_of(session: AsyncSession, request: Request, items: Sequence[Item]) -> Literal["agreed", "objected"]:
+    """What the words on every single camera amount to; Invalid unless each camera has one."""
+    if not items:
+        raise Invalid(
+            errors=[
+                FieldError(
+                    "outcome",
+                    "missing",
+                    Text(
+                        "请写明会商意见：agreed（同意）、objected（不同意）或 sent_back（退回）",
+                        "Say the outcome of consulting: agreed, objected or sent_back",
+                    ),
+                )
+            ]
+        )
+    asked = await repository.request_cameras(session, request.id)
+    cameras = await repository.cameras_by_id(session, [row.camera_id for row in asked])
+    rows = {row.camera_id: row for row in asked}
+    _checked_items(request, items, {camera.code: rows[camera.id] for camera in cameras})
+    return "objected" if any(item.outcome == "refused" for item in items) else "agreed"
 
 
 async def send_back(uow: UnitOfWork, subject: Subject, request: Request, comment: str) -> None:
@@ -157,6 +185,22 @@ def _overall(items: Sequence[Item]) -> str:
     if outcomes == {"refused"}:
         return "refused"
     return "approved" if outcomes == {"approved"} else "partly_approved"
+
+
+def not_a_verdict(outcome: str) -> Invalid:
+    """Police decides camera by camera; the only word on the whole is to send the request back."""
+    return Invalid(
+        errors=[
+            FieldError(
+                "outcome",
+                "not_a_verdict",
+                Text(
+                    f"审批须逐台给出意见（items），整体只能填 sent_back（退回），不能填 {outcome}",
+                    f"Police decides camera by camera (items); on the whole only sent_back is said, not {outcome}",
+                ),
+            )
+        ]
+    )
 
 
 async def approve(

@@ -242,6 +242,27 @@ async def test_an_objection_must_be_answered(city):
     assert [step["outcome"] for step in decided["decisions"]] == ["objected", "approved"]
 
 
+async def test_silence_is_never_agreement(city):
+    """A decision that says nothing decides nothing, in both stages."""
+    request = await city.submitted()
+    path = f"/share-requests/{request['id']}/decisions"
+    silent = await city.ask("shuju", "POST", path, 422, {"stage": "consult"})
+    assert [error["field"] for error in silent["errors"]] == ["outcome"]
+    partly = await city.ask("shuju", "POST", path, 422, {"stage": "consult", "items": [city.approve(0)]})
+    assert city.codes[1] in partly["errors"][0]["message"]
+    whole = await city.ask(
+        "shuju", "POST", path, json={"stage": "consult", "items": [city.approve(0), city.approve(1)]}
+    )
+    assert whole["decisions"][0]["outcome"] == "agreed"
+    for body in ({}, {"items": []}, {"outcome": "agreed"}, {"outcome": "objected", "items": [city.approve(0)]}):
+        await city.ask("jingcha", "POST", path, 422, {"stage": "approve", **body})
+    assert not (await city.may(0)).allowed
+    refusing = await city.submitted()
+    path = f"/share-requests/{refusing['id']}/decisions"
+    body = {"stage": "consult", "items": [city.approve(0), city.refuse(1)], "comment": "第二台不宜"}
+    assert (await city.ask("shuju", "POST", path, json=body))["decisions"][0]["outcome"] == "objected"
+
+
 async def test_sending_back_changing_and_sending_again(city):
     request = await city.consulted()
     path = f"/share-requests/{request['id']}"
