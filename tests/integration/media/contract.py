@@ -54,7 +54,8 @@ class EngineContract:
             first = await listener.wait(FirstFrame)
             assert (first.codec, first.width, first.height) == (codec, 320, 240)
             watched = await admitted(engine, "a", "s")
-            flv, fmp4 = await get(watched.flv), await get(watched.fmp4)
+            again = await admitted(engine, "b", "s")
+            flv, fmp4 = await get(watched.flv), await get(again.fmp4)
             assert (flv.status, fmp4.status) == (200, 200)
             assert flv.headers["content-type"] == "video/x-flv"
             assert fmp4.headers["content-type"].startswith('video/mp4; codecs="')
@@ -234,7 +235,7 @@ class EngineContract:
         assert {a.status for a in answers} == {403}
         assert len(bodies) == 1
 
-    async def test_one_connection_per_session_and_format(self, engine: MediaEngine, listener: Listener) -> None:
+    async def test_one_picture_per_session(self, engine: MediaEngine, listener: Listener) -> None:
         receiver = await engine.open_receiver("s", "udp", SSRC)
         async with sending(Camera(receiver)):
             await listener.wait(FirstFrame)
@@ -242,8 +243,12 @@ class EngineContract:
             first = await get(watched.flv)
             await first.body(5_000)
             assert (await get(watched.flv)).status == 409
-            assert (await get(watched.fmp4)).status == 200
             await first.body(5_000)
+            # A player that changes the format has its one picture there, and no other goes on beside it.
+            second = await get(watched.fmp4)
+            assert second.status == 200
+            assert await first.ended() < 1.0
+            await second.body(5_000)
 
     async def test_a_kick_cuts_the_picture_at_once_and_for_good(self, engine: MediaEngine, listener: Listener) -> None:
         receiver = await engine.open_receiver("s", "udp", SSRC)
@@ -251,9 +256,11 @@ class EngineContract:
             await listener.wait(FirstFrame)
             watched = await admitted(engine, "a", "s")
             other = await admitted(engine, "b", "s")
-            flv, fmp4, kept = await get(watched.flv), await get(watched.fmp4), await get(other.flv)
+            third = await admitted(engine, "c", "s")
+            flv, fmp4, kept = await get(watched.flv), await get(third.fmp4), await get(other.flv)
             await flv.body(10_000)
             assert await engine.kick("a", "revoked")
+            assert await engine.kick("c", "revoked")
             assert max(await asyncio.gather(flv.ended(), fmp4.ended())) < 0.5
             closed = await listener.wait(SessionClosed, session="a")
             assert closed.reason == "revoked"

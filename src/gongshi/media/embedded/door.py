@@ -222,6 +222,10 @@ class ViewerConnection(asyncio.Protocol):
                 raise Conflict(_IN_USE, code="media_in_use")
             doorway.admission.disconnected(session, form, running, now)
             running.cut("replaced")
+        for other, former in list(session.connections.items()):
+            # One picture per session: a player that changes the format has left the former one.
+            doorway.admission.disconnected(session, other, former, now)
+            former.cut("replaced")
         self.format = "flv+audio" if form == "flv" and asked.get("audio") == ["1"] else form
         self._head_line(version, headers, origin)
         self._session = session
