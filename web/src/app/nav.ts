@@ -9,6 +9,7 @@ import {
   MapLocation,
   Finished,
   Stamp,
+  Upload,
   User,
   VideoCamera,
   VideoPlay,
@@ -44,6 +45,7 @@ export const NAV: NavGroup[] = [
       { key: "map", to: { path: "/cameras", query: { view: "map" } }, icon: MapLocation, needs: ["registry.camera.see"] },
       { key: "cameras", to: { path: "/cameras" }, icon: VideoCamera, needs: ["registry.camera.see"] },
       { key: "peers", to: { path: "/peers" }, icon: Connection, needs: ["signalling.peer.see"] },
+      { key: "uppers", to: { path: "/uppers" }, icon: Upload, needs: ["signalling.upper.see"] },
     ],
   },
   {

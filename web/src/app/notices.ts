@@ -87,6 +87,9 @@ export const useNotices = defineStore("notices", () => {
       onEvent("peer", () => {
         stale("peers", "overview")
       }),
+      onEvent("upper", () => {
+        stale("uppers")
+      }),
     ]
     return () => {
       for (const stop of stops) stop()

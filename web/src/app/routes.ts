@@ -46,6 +46,19 @@ export const routes: RouteRecordRaw[] = [
     meta: { needs: ["signalling.peer.see"] },
   },
   {
+    path: "/uppers",
+    name: "uppers",
+    component: () => import("@/features/uppers/UppersPage.vue"),
+    meta: { needs: ["signalling.upper.see"] },
+  },
+  {
+    path: "/uppers/:id(\\d+)",
+    name: "upper",
+    props: true,
+    component: () => import("@/features/uppers/UpperPage.vue"),
+    meta: { needs: ["signalling.upper.see"] },
+  },
+  {
     path: "/inventory",
     name: "inventory",
     component: () => import("@/features/inventory/FilingsPage.vue"),

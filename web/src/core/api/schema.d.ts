@@ -768,6 +768,22 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/sessions/{id}/control": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post: operations["control_session_api_v1_sessions__id__control_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/sessions/{id}/urls": {
     parameters: {
       query?: never;
@@ -1291,6 +1307,10 @@ export interface components {
       meaning: string;
       value: string;
     };
+    ControlIn: {
+      action: "pause" | "resume" | "scale" | "seek" | "teardown";
+      value?: number | null;
+    };
     DecisionIn: {
       comment?: string;
       items?: components["schemas"]["ItemIn"][];
@@ -1557,6 +1577,10 @@ export interface components {
       region: string;
       version: string;
     };
+    Interval: {
+      from: string;
+      to: string;
+    };
     ItemIn: {
       camera: string;
       narrow?: components["schemas"]["NarrowIn"] | null;
@@ -1646,6 +1670,7 @@ export interface components {
       expires_at: string;
       id: string;
       not_after: string | null;
+      recording: components["schemas"]["Interval"] | null;
       stream: components["schemas"]["StreamRef"];
       urls: components["schemas"]["UrlsOut"];
       watermark: components["schemas"]["Watermark"];
@@ -1671,7 +1696,7 @@ export interface components {
       code: string;
       keepalive_interval?: number;
       keepalive_misses?: number;
-      media_transport?: "udp" | "tcp_passive";
+      media_transport?: "udp" | "tcp_passive" | "tcp_active";
       name: string;
       organisation: number | string;
       password?: string | null;
@@ -1700,6 +1725,11 @@ export interface components {
     PeersOut: {
       items: components["schemas"]["PeerOut"][];
       next_cursor: string | null;
+    };
+    PlayingOut: {
+      paused: boolean;
+      position: number;
+      scale: number;
     };
     Readiness: {
       parts: {
@@ -1899,7 +1929,9 @@ export interface components {
       not_after: string | null;
       opened_at: string;
       organisation: string;
+      purpose: string | null;
       reason: string;
+      recording: components["schemas"]["Interval"] | null;
       seconds: number;
       state: string;
       stream: string | null;
@@ -1940,6 +1972,7 @@ export interface components {
       kind: string;
       live_at: string | null;
       opened_at: string;
+      recording: components["schemas"]["Interval"] | null;
       state: string;
       steps: components["schemas"]["StepOut"][];
       width: number | null;
@@ -4374,6 +4407,50 @@ export interface operations {
           [name: string]: unknown;
         };
         content?: never;
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  control_session_api_v1_sessions__id__control_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["ControlIn"];
+      };
+    };
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["PlayingOut"];
+        };
       };
       default: {
         headers: {

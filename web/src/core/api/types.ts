@@ -78,6 +78,13 @@ export type Peer = Schemas["PeerOut"]
 export type NewPeer = Schemas["PeerIn"]
 export type Channel = Schemas["ChannelOut"]
 
+export type Upper = Schemas["UpperOut"]
+export type NewUpper = Schemas["UpperIn"]
+export type UpperChanges = Schemas["UpperChange"]
+export type SharedCamera = Schemas["SharedCameraOut"]
+export type UpperRight = Schemas["UpperRightOut"]
+export type NewUpperRight = Schemas["UpperRightIn"]
+
 export interface DailyHours {
   days: number[]
   from: string
