@@ -122,7 +122,7 @@ def pytest(folder: str) -> Callable[[], str]:
     def stage() -> str:
         if not list((ROOT / folder).rglob("test_*.py")):
             raise Absent(f"{folder}/test_*.py")
-        return call(BIN / "python", "-m", "pytest", folder)
+        return call(BIN / "python", "-m", "pytest", "--durations=20", "--durations-min=5", folder)
 
     return stage
 
