@@ -125,6 +125,7 @@ TABLE: Final[dict[str, dict[str, Reach]]] = {
     "media.session.open": _by("all", *_BUSINESS),
     "media.session.see": _by("self", *_BUSINESS) | _by("all", AUDITOR),
     "media.session.close": _by("self", *_BUSINESS),
+    "media.session.control": _by("self", *_BUSINESS),
     "media.stream.see": {SYSTEM_ADMIN: "all", POLICE_OFFICER: "area", AUDITOR: "all"},
     # audit: who works with cameras does not read the log, and reading it is logged
     "audit.entry.see": {AUDITOR: "all", AUDIT_ADMIN: "all"},

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -283,7 +283,7 @@ class MediaAgent:
             "state": flow.state,
             "steps": list(flow.steps),
             "sessions": len(flow.sessions),
-            "figures": None if figures is None else {name: getattr(figures, name) for name in figures.__slots__},
+            "figures": None if figures is None else asdict(figures),
         }
 
     async def stats(self) -> dict[str, Any]:
@@ -293,7 +293,7 @@ class MediaAgent:
             "sessions": len(self._carried),
             "streams": len(self._flows.all()),
             "unwritten": self._carried.unwritten,
-            "workers": [{name: getattr(row, name) for name in row.__slots__} for row in stats.workers],
+            "workers": [asdict(row) for row in stats.workers],
         }
 
     # Ending

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, true
 from gongshi.access.actions import parse_action
 from gongshi.access.door import Caller, CallerContext, Door, Thing
 from gongshi.kit import clock
-from gongshi.kit.errors import BadRequest, NotFound
+from gongshi.kit.errors import BadRequest, FieldError, Invalid, NotFound
 from gongshi.kit.i18n import Lang, Text
 from gongshi.kit.paging import MAX_LIMIT, decode_cursor, encode_cursor
 from gongshi.media import books, repository, schemas
@@ -57,11 +57,14 @@ def _word(value: Any, lang: Lang) -> str | None:
 async def open_camera(
     code: schemas.Code, body: schemas.SessionIn, caller: Caller, response: Response
 ) -> schemas.OpenedOut:
-    """Answers when the device sends.
+    """Answers when the device sends: what it sees now (`live`), or its recording `from`–`to` (`playback`).
 
     404: absent or not yours to know; 403 `no_right`: ask for it; 502: no picture, with `steps` and `which` (address,
-    port, firewall, ssrc, codec, right, device, engine).
+    port, firewall, ssrc, codec, right, device, engine). 403 `playback_depth`: older than the grant reaches back.
     """
+    if (body.from_ is None) != (body.to is None):
+        text = Text("请同时给出开始与结束时间", "Give both the beginning and the end")
+        raise Invalid(errors=[FieldError("to" if body.to is None else "from", "missing", text)])
     asked = Asked(
         camera_code=code,
         action=parse_action(body.action),
@@ -69,6 +72,7 @@ async def open_camera(
         address=caller.address,
         request_id=caller.request_id,
         host=caller.request.url.hostname,
+        interval=None if body.from_ is None or body.to is None else (body.from_, body.to),
     )
     opened = await open_session(caller.database, ports(caller), caller.subject, asked)
     answer, limits = opened.answer, opened.decision.limits
@@ -86,7 +90,14 @@ async def open_camera(
             grant_number=_word(limits.get("grant_number"), caller.lang),
             purpose=_word(limits.get("purpose"), caller.lang),
         ),
+        recording=_interval(body.from_, body.to),
     )
+
+
+def _interval(start: datetime | None, end: datetime | None) -> schemas.Interval | None:
+    if start is None or end is None:
+        return None
+    return schemas.Interval(**{"from": clock.local(start)}, to=clock.local(end))
 
 
 def _thing(row: Session) -> Thing:
@@ -128,6 +139,8 @@ def _session_out(
         basis=row.basis,
         grant=row.grant_id,
         grant_number=_word(limits.get("grant_number"), caller.lang),
+        purpose=_word(limits.get("purpose"), caller.lang),
+        recording=_interval(row.interval_from, row.interval_to),
         stream=row.stream_id,
         opened_at=clock.local(row.opened_at),
         first_played_at=local(row.first_played_at),
@@ -207,6 +220,16 @@ async def fresh_urls(id: UUID, caller: Caller) -> schemas.FreshUrlsOut:
     )
 
 
+@door.post("/sessions/{id}/control", permission="media.session.control", summary="Steer a recording 控制录像回放")
+async def control_session(id: UUID, body: schemas.ControlIn, caller: Caller) -> schemas.PlayingOut:
+    """Pause, resume, speed or wind (MANSRTSP, GB/T 28181 annex B); answers with the place it goes on from.
+
+    409 `session_ended` or `not_a_recording`; 422: no such speed or place; 502: the device refuses or does not answer.
+    """
+    await _known(caller, id, "media.session.control")
+    return schemas.PlayingOut(**await ports(caller).agent.control(str(id), body.action, body.value))
+
+
 @door.delete("/sessions/{id}", permission="media.session.close", status_code=204, summary="Close a session 关闭调阅")
 async def close_session(id: UUID, caller: Caller) -> Response:
     """Closing what has ended already is no error."""
@@ -233,6 +256,7 @@ async def get_stream(id: UUID, caller: Caller) -> schemas.StreamOut:
         state=row.state,
         camera=camera.code,
         kind=row.kind,
+        recording=_interval(row.interval_from, row.interval_to),
         codec=row.codec,
         width=row.width,
         height=row.height,

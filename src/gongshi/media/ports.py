@@ -213,7 +213,9 @@ class RemoteDevices:
         return await self._calls.call("steer", timeout=10.0, stream_id=stream_id, action=action, value=value)
 
     async def key_frame(self, *, channel_id: int) -> None:
-        await self._calls.call("key_frame", timeout=10.0, channel_id=channel_id)
+        await self._calls.call(
+            "control", timeout=10.0, channel_id=channel_id, command="key_frame", params={}, actor=None
+        )
 
     async def bye(self, *, stream_id: str) -> None:
         await self._calls.call("bye", timeout=self._patience, stream_id=stream_id)

@@ -26,7 +26,35 @@ class SessionIn(BaseModel):
     action: Literal["live", "playback"] = "live"
     reason: Annotated[str, StringConstraints(max_length=500)]
     from_: Moment | None = Field(default=None, alias="from")
+    """With `playback`: where the recording begins; at most 24 hours, no older than the grant allows."""
     to: Moment | None = None
+
+
+class ControlIn(BaseModel):
+    """What to do with a recording that plays."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"action": "seek", "value": 120}})
+
+    action: Literal["pause", "resume", "scale", "seek", "teardown"]
+    value: float | None = Field(default=None, allow_inf_nan=False)
+    """`scale`: 0.25, 0.5, 1, 2, 4, 8, 16, below zero in reverse; `seek`: seconds from the beginning of the recording."""
+
+
+class PlayingOut(BaseModel):
+    """Where a recording stands: seconds from its beginning, as far as the device says it, and its speed."""
+
+    position: float
+    scale: float
+    paused: bool
+
+
+class Interval(BaseModel):
+    """What part of a recording; `from` and `to` are as they were asked for."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    from_: datetime = Field(alias="from")
+    to: datetime
 
 
 class UrlsOut(BaseModel):
@@ -71,6 +99,8 @@ class OpenedOut(BaseModel):
     basis: str
     stream: StreamRef
     watermark: Watermark
+    recording: Interval | None
+    """With `playback`: the page counts from its beginning; `control` steers it."""
 
 
 class FreshUrlsOut(BaseModel):
@@ -97,6 +127,8 @@ class SessionOut(BaseModel):
     basis: str
     grant: int | None
     grant_number: str | None
+    purpose: str | None
+    recording: Interval | None
     stream: UUID | None
     opened_at: datetime
     first_played_at: datetime | None
@@ -123,6 +155,7 @@ class StreamOut(BaseModel):
     state: str
     camera: str
     kind: str
+    recording: Interval | None
     codec: str | None
     width: int | None
     height: int | None

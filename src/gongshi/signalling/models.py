@@ -27,7 +27,7 @@ class Peer(Base):
     edition: Mapped[str | None] = mapped_column(Text)
     """Pinned by an operator: `2016` or `2022`; None: as announced by X-GB-Ver."""
     media_transport: Mapped[str] = mapped_column(Text, default="udp")
-    """`udp` or `tcp_passive` (we listen)."""
+    """`udp`, `tcp_passive` (we listen) or `tcp_active` (we connect)."""
     charset: Mapped[str | None] = mapped_column(Text)
     keepalive_interval: Mapped[int] = mapped_column(default=60)
     keepalive_misses: Mapped[int] = mapped_column(default=3)

@@ -66,7 +66,7 @@ class PeerIn(BaseModel):
     name: str = Field(max_length=200, examples=["旅游视频管理平台"])
     organisation: int | str = Field(description="Number or short key", examples=["culture-tourism"])
     password: SecretStr | None = None
-    media_transport: Literal["udp", "tcp_passive"] = "udp"
+    media_transport: Literal["udp", "tcp_passive", "tcp_active"] = "udp"
     keepalive_interval: StrictInt = Field(default=60, description="Seconds")
     keepalive_misses: StrictInt = 3
 

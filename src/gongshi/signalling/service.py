@@ -21,7 +21,7 @@ from gongshi.signalling.models import Peer
 from gongshi.signalling.problems import PeerExists
 from gongshi.signalling.store import secret_label
 
-MEDIA_TRANSPORTS: Final = ("udp", "tcp_passive")
+MEDIA_TRANSPORTS: Final = ("udp", "tcp_passive", "tcp_active")
 _PASSWORD_LENGTH: Final = 16
 _SHORTEST: Final = 8
 _LONGEST: Final = 64
@@ -110,7 +110,10 @@ def _faults(
             FieldError(
                 "media_transport",
                 "choice",
-                Text("媒体传输方式应为 udp 或 tcp_passive", "The media transport is udp or tcp_passive"),
+                Text(
+                    "媒体传输方式应为 udp、tcp_passive（我方监听）或 tcp_active（我方连接）",
+                    "The media transport is udp, tcp_passive (we listen) or tcp_active (we connect)",
+                ),
             )
         )
     if password is not None and (
@@ -148,7 +151,7 @@ class ChannelTarget:
     peer_name: str
     peer_online: bool
     transport: str
-    """`udp` or `tcp_passive`."""
+    """`udp`, `tcp_passive` or `tcp_active`."""
     remote_host: str | None
     """Where the peer registered from."""
 

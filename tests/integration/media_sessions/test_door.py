@@ -1,10 +1,12 @@
 """The routes of sessions, as a page and as a stranger use them."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
+from gongshi.kit import clock
 from gongshi.media.api import door
 from integration.access import helpers
 from integration.media.support import get
@@ -112,3 +114,40 @@ async def test_a_stream_tells_its_steps_to_those_who_run_it(world, clients):
     assert (shown["state"], shown["codec"], shown["camera"]) == ("live", "h264", world.codes[0])
     assert shown["figures"]["online"]
     assert (await clients["yingji-zhiban"].get(path)).status_code == 403
+
+
+async def test_a_recording_is_played_and_steered_by_its_viewer_only(world, clients):
+    from gongshi.access.actions import Action
+
+    await world.grant([1], actions=Action.PLAYBACK, limits={"playback_hours": 24, "grant_number": "G-2"})
+    me = clients["yingji-zhiban"]
+    start = clock.now().replace(microsecond=0) - timedelta(hours=3)
+    body = {"action": "playback", "reason": "复核", "from": start.isoformat()}
+    path = f"/api/v1/cameras/{world.codes[1]}/sessions"
+    half = await me.post(path, json=body)
+    assert (half.status_code, half.json()["errors"][0]["field"]) == (422, "to")
+    body["to"] = (start + timedelta(minutes=5)).isoformat()
+    answer = await me.post(path, json=body)
+    assert answer.status_code == 201, answer.text
+    opened = answer.json()
+    assert opened["recording"]["from"] == clock.local(start).isoformat()
+    shown = (await me.get(f"/api/v1/sessions/{opened['id']}")).json()
+    assert (shown["action"], shown["recording"]) == ("playback", opened["recording"])
+    control = f"/api/v1/sessions/{opened['id']}/control"
+    assert (await me.post(control, json={"action": "seek", "value": 60})).json()["position"] == 60.0
+    assert (await me.post(control, json={"action": "scale", "value": -2})).json()["scale"] == -2.0
+    assert (await me.post(control, json={"action": "scale", "value": 5})).status_code == 422
+    assert (await me.post(control, json={"action": "jump"})).status_code == 422
+    for name, status in (("wenlv", 404), ("nobody", 401)):
+        assert (await clients[name].post(control, json={"action": "pause"})).status_code == status
+    assert (await clients["shenji"].post(control, json={"action": "pause"})).status_code == 403
+    body |= {"from": (start - timedelta(hours=22)).isoformat()}
+    deep = await me.post(path, json={**body, "to": (start - timedelta(hours=21)).isoformat()})
+    assert (deep.status_code, deep.json()["code"]) == (403, "playback_depth")
+    live = (await me.post(f"/api/v1/cameras/{world.codes[0]}/sessions", json=BODY)).json()
+    assert live["recording"] is None
+    wrong = await me.post(f"/api/v1/sessions/{live['id']}/control", json={"action": "pause"})
+    assert (wrong.status_code, wrong.json()["code"]) == (409, "not_a_recording")
+    await me.delete(f"/api/v1/sessions/{opened['id']}")
+    ended = await me.post(control, json={"action": "pause"})
+    assert (ended.status_code, ended.json()["code"]) == (409, "session_ended")

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from pathlib import Path
+from typing import Final
 
 import psycopg
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,11 +14,16 @@ from gongshi.db.events import EventStream
 from gongshi.media.agent import AgentSettings, MediaAgent
 from gongshi.media.embedded.engine import EmbeddedEngine, EmbeddedSettings
 from gongshi.media.embedded.token import TokenSigner
-from gongshi.media.ports import ChannelRef, RemoteDevices
+from gongshi.media.ports import ChannelRef, RemoteDevices, Transport
 from gongshi.node.roles.parts import STOP_WITHIN, answering, log, stop_event
 from gongshi.node.runtime import Runtime
 from gongshi.signalling import service as signalling
 
+TRANSPORTS: Final[dict[str, Transport]] = {
+    "udp": "udp",
+    "tcp_passive": "tcp_passive",
+    "tcp_active": "tcp_active",
+}
 _EVERYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 -- compared with, not bound to
 
 
@@ -110,6 +116,6 @@ class _Channels:
             id=found.channel_id,
             code=found.channel_code,
             peer_code=found.peer_name,
-            transport="udp" if found.transport == "udp" else "tcp_passive",
+            transport=TRANSPORTS.get(found.transport, "udp"),
             online=found.peer_online and found.channel_online,
         )
