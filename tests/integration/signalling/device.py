@@ -96,12 +96,12 @@ class Device:
             headers=(*headers, *options.get("headers", ())),
         )
 
-    async def challenge(self, expires: int | None = 3600) -> tuple[Request, Response]:
-        request = self.register_request(expires)
+    async def challenge(self, expires: int | None = 3600, **options: Any) -> tuple[Request, Response]:
+        request = self.register_request(expires, **options)
         return request, await self.ask(request)
 
-    async def register(self, password: str, expires: int | None = 3600) -> Response:
-        request, answer = await self.challenge(expires)
+    async def register(self, password: str, expires: int | None = 3600, **options: Any) -> Response:
+        request, answer = await self.challenge(expires, **options)
         if answer.status != 401:
             return answer
         second = authorized(request, answer, self.code, password)
