@@ -64,98 +64,110 @@ _URIS: Final = 1_024
 _LOOK: Final = 400
 """Where CmdType must have come, counted from the start of a body."""
 _ORDER: Final = {name: place for place, name in enumerate(("Via", "From", "To", "Call-ID", "CSeq"))}
-_PLAIN: Final = ("via", "sender", "code", "receiver", "to", "call", "cseq", "length")
 
 
-class Plain(NamedTuple):
-    """What both kinds have. `code` is who says it, `to` whom From or To names; texts are as sent."""
+Groups = tuple[str | None, ...]
 
-    via: str
-    sender: str
-    code: str
-    receiver: str
-    to: str
-    call_id: str
-    cseq: str
+
+def _places(pattern: re.Pattern[str], *names: str) -> tuple[int, ...]:
+    return tuple(pattern.groupindex[name] - 1 for name in names)
+
+
+# The five fields of the head have the same places in both expressions.
+_VIA, _SENDER, _CODE, _RECEIVER, _TO, _CALL, _CSEQ = _places(
+    _REGISTER, "via", "sender", "code", "receiver", "to", "call", "cseq"
+)
+_LENGTH, _CONTACT, _EXPIRES, _AUTHORIZATION, _VERSION, _AGENT = _places(
+    _REGISTER, "length", "contact", "expires", "proof", "version", "agent"
+)
+_MESSAGE_LENGTH, _KIND = _places(_MESSAGE, "length", "kind")
+
+
+class Plain:
+    """An ordinary request. Texts are as sent."""
+
+    __slots__ = ("_groups",)
+
+    def __init__(self, groups: Groups) -> None:
+        self._groups = groups
+
+    @property
+    def code(self) -> str:
+        """Who says it: the user of From."""
+        return self._groups[_CODE] or ""
 
     def answer(self, status: int, more: str, host: str, port: int) -> bytes:
         """The answer's bytes, with the source written into Via (RFC 3581). `more` is whole header lines."""
-        via = self.via
+        groups = self._groups
+        via, receiver = groups[_VIA] or "", groups[_RECEIVER] or ""
         via = via.replace(";rport", f";rport={port}", 1) if ";rport" in via else f"{via};rport={port}"
-        receiver = self.receiver
         tag = "" if receiver[-1] != ">" else f";tag={TAG}"
         return (
-            f"SIP/2.0 {status} {REASONS[status]}\r\nVia: {via};received={host}\r\nFrom: {self.sender}\r\n"
-            f"To: {receiver}{tag}\r\nCall-ID: {self.call_id}\r\nCSeq: {self.cseq}\r\n{more}Content-Length: 0\r\n\r\n"
+            f"SIP/2.0 {status} {REASONS[status]}\r\nVia: {via};received={host}\r\nFrom: {groups[_SENDER]}\r\n"
+            f"To: {receiver}{tag}\r\nCall-ID: {groups[_CALL]}\r\nCSeq: {groups[_CSEQ]}\r\n"
+            f"{more}Content-Length: 0\r\n\r\n"
         ).encode()
 
 
 class Registration:
-    """An ordinary REGISTER; satisfies `asks.Ask`."""
+    """An ordinary REGISTER; satisfies `asks.Ask`. Nothing is taken apart before somebody asks for it."""
 
-    __slots__ = (
-        "_expires",
-        "_host",
-        "_plain",
-        "_port",
-        "authorization",
-        "code",
-        "contact",
-        "sender",
-        "user_agent",
-        "version",
-    )
+    __slots__ = ("_groups", "_host", "_port", "authorization", "code")
 
-    def __init__(
-        self,
-        plain: Plain,
-        contact: str | None,
-        expires: str | None,
-        authorization: str | None,
-        version: str | None,
-        user_agent: str | None,
-        host: str,
-        port: int,
-    ) -> None:
-        self._plain = plain
-        self.contact = contact
-        self._expires = expires
+    def __init__(self, groups: Groups, host: str, port: int) -> None:
+        self._groups = groups
         self._host = host
         self._port = port
-        self.code = plain.to
-        self.sender = plain.code
-        self.authorization = authorization
-        # Blanks after a value do not belong to it.
-        self.user_agent = user_agent.rstrip() if user_agent else None
-        self.version = version.rstrip() if version else None
+        self.code = groups[_TO] or ""
+        self.authorization = groups[_AUTHORIZATION]
+
+    @property
+    def sender(self) -> str:
+        return self._groups[_CODE] or ""
 
     @property
     def key(self) -> tuple[str | int, ...]:
         """Equal for repetitions of the same request."""
-        plain = self._plain
-        return (plain.via, plain.call_id, plain.cseq, self._host, self._port)
+        groups = self._groups
+        return (groups[_VIA] or "", groups[_CALL] or "", groups[_CSEQ] or "", self._host, self._port)
 
     @property
     def expires(self) -> int | None:
         """Seconds: the header's, else the Contact's."""
-        if self._expires is not None:
-            return int(self._expires)
-        contact = self.contact
+        expires = self._groups[_EXPIRES]
+        if expires is not None:
+            return int(expires)
+        contact = self._groups[_CONTACT]
         if contact is None or contact[-1] == ">":
             return None
         return int(contact.rpartition("=")[2])
 
     @property
+    def contact(self) -> str | None:
+        return self._groups[_CONTACT]
+
+    @property
     def contact_uri(self) -> str | None:
-        contact = self.contact
+        contact = self._groups[_CONTACT]
         return None if contact is None else contact.partition(";")[0]
 
     @property
     def call_id(self) -> str:
-        return self._plain.call_id
+        return self._groups[_CALL] or ""
+
+    @property
+    def version(self) -> str | None:
+        version = self._groups[_VERSION]
+        return version.rstrip() if version else None
+
+    @property
+    def user_agent(self) -> str | None:
+        agent = self._groups[_AGENT]
+        # Blanks after a value do not belong to it.
+        return agent.rstrip() if agent else None
 
     def answer(self, status: int, more: str) -> bytes:
-        return self._plain.answer(status, more, self._host, self._port)
+        return Plain(self._groups).answer(status, more, self._host, self._port)
 
 
 class Note(NamedTuple):
@@ -215,15 +227,14 @@ def read_message(data: bytes) -> Note | None:
     found = _match(_MESSAGE, text)
     if found is None:
         return None
-    *parts, length, kind = found.group(*_MESSAGE_PARTS)
-    start = found.end()
-    if int(length) != len(data) - start:
+    groups, start = found
+    kind = groups[_KIND]
+    if groups[_MESSAGE_LENGTH] != str(len(data) - start):
         return None
-    plain = Plain(*parts)
     if _KEEPALIVE.fullmatch(text, start) is not None:
-        return Note(plain, None)
+        return Note(Plain(groups), None)
     if kind is not None and kind.lower() == _MANSCDP and _CATALOGUE.search(data, start, start + _LOOK) is not None:
-        return Note(plain, data[start:])
+        return Note(Plain(groups), data[start:])
     return None
 
 
@@ -231,27 +242,13 @@ def read_register(data: bytes, host: str, port: int) -> Registration | None:
     """Read a datagram that is an ordinary REGISTER, or give None."""
     found = _match(_REGISTER, data.decode("latin-1"))
     # A message ends where its head does.
-    if found is None or found.end() != len(data):
+    if found is None or found[1] != len(data) or found[0][_LENGTH] != "0":
         return None
-    via, sender, code, receiver, to, call, cseq, length, contact, expires, proof, version, agent = found.group(
-        *_REGISTER_PARTS
-    )
-    if length != "0":
-        return None
-    plain = Plain(via, sender, code, receiver, to, call, cseq)
-    return Registration(plain, contact, expires, proof, version, agent, host, port)
+    return Registration(found[0], host, port)
 
 
-def _places(pattern: re.Pattern[str], *names: str) -> tuple[int, ...]:
-    return tuple(pattern.groupindex[name] for name in names)
-
-
-_MESSAGE_PARTS: Final = _places(_MESSAGE, *_PLAIN, "kind")
-_REGISTER_PARTS: Final = _places(_REGISTER, *_PLAIN, "contact", "expires", "proof", "version", "agent")
-
-
-def _match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    """The head of a message with every header at most once and a Content-Length."""
+def _match(pattern: re.Pattern[str], text: str) -> tuple[Groups, int] | None:
+    """The parts of a head with every header at most once and a Content-Length, and where it ends."""
     found = pattern.match(text)
     if found is None:
         arranged = _arranged(text)
@@ -260,9 +257,8 @@ def _match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
             return None
         text = arranged
     # One group of each header and the blank line took part; the start line has none. More lines mean a repeated header.
-    groups = found.groups()
-    lines = text.count("\n", 0, found.end())
-    return found if len(groups) - groups.count(None) - _INNER == lines - 1 and found["length"] else None
+    groups, end = found.groups(), found.end()
+    return (groups, end) if len(groups) - groups.count(None) - _INNER == text.count("\n", 0, end) - 1 else None
 
 
 def _arranged(text: str) -> str | None:

@@ -229,6 +229,8 @@ class NonceIssuer:
         self._keyed = hashlib.blake2b(key=key or secrets.token_bytes(32), digest_size=16)
         self._lifetime = lifetime
         self._counter = secrets.randbits(32)
+        self._now = float("-inf")
+        self._stamp = ""
         self._used: set[int] = set()
         self._used_before: set[int] = set()
         self._generation = 0
@@ -240,9 +242,13 @@ class NonceIssuer:
 
     def issue(self, source: str, now: float) -> str:
         """A nonce for a source (its address as text). `now` is seconds of any clock that does not run backwards."""
-        self._counter = (self._counter + 1) & 0xFFFFFFFFFFFF
-        prefix = f"{int(now * 1000) & 0xFFFFFFFFFFFF:012x}{self._counter:012x}"
-        return prefix + self._mac(prefix, source)
+        if now != self._now:
+            self._now, self._stamp = now, f"{int(now * 1000) & 0xFFFFFFFFFFFF:012x}"
+        self._counter = count = (self._counter + 1) & 0xFFFFFFFFFFFF
+        prefix = f"{self._stamp}{count:012x}"
+        mac = self._keyed.copy()
+        mac.update(f"{prefix}|{source}".encode())
+        return prefix + mac.hexdigest()
 
     def spend(self, nonce: str, source: str, now: float) -> NonceState:
         """Judge a nonce and, when it is good, use it up."""
