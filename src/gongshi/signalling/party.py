@@ -14,7 +14,9 @@ from gongshi.protocols.sip import (
     Transport,
 )
 from gongshi.signalling.agent import Agent
+from gongshi.signalling.devices import Devices
 from gongshi.signalling.peers import Peers
+from gongshi.signalling.policy import Policy
 from gongshi.signalling.trace import Trace
 
 Concerns = RequestReceived | AckReceived | AckMissing | Cancelled
@@ -53,3 +55,5 @@ class Ground:
     trace: Trace
     reach: Callable[[str, int, Transport], Awaitable[Flow]]
     leave: Callable[[Flow], None]
+    devices: Devices
+    policy: Policy

@@ -243,7 +243,7 @@ class SignalServer:
     @property
     def ground(self) -> Ground:
         """What a party works with."""
-        return Ground(self._agent, self.peers, self.trace, self._reach, self._leave)
+        return Ground(self._agent, self.peers, self.trace, self._reach, self._leave, self._devices, self._policy)
 
     def admit(self, party: Party) -> None:
         """Have another user on the sockets; its requests are asked for before a peer's."""

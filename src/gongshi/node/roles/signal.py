@@ -1,14 +1,20 @@
 """The signal role: GB/T 28181 over sockets."""
 
+from gongshi.access.follower import RightsFollower
+from gongshi.audit.service import use_algorithm
 from gongshi.media import repository as streams
+from gongshi.media.ports import RemoteAgent
 from gongshi.node.roles.parts import STOP_WITHIN, answering, stop_event
+from gongshi.node.roles.viewing import MediaViewing
 from gongshi.node.runtime import Runtime
 from gongshi.signalling import garbage
 from gongshi.signalling.server import SignalServer
+from gongshi.signalling.uppers.party import Uppers
 
 
 async def run(runtime: Runtime) -> None:
     """Register, answer and call devices until SIGINT or SIGTERM."""
+    use_algorithm(runtime.settings.audit.algorithm)
     stop = stop_event(STOP_WITHIN)
     database = runtime.database()
 
@@ -24,11 +30,29 @@ async def run(runtime: Runtime) -> None:
         runtime.secrets.box,
         wanted_streams=wanted,
     )
+    rights = RightsFollower(runtime.database_url)
+    media = runtime.client("media")
+    uppers = Uppers(
+        server.ground,
+        database,
+        runtime.database_url,
+        runtime.secrets.box,
+        name=runtime.settings.node.name,
+        rights=rights,
+        viewing=MediaViewing(database, rights, RemoteAgent(media)),
+    )
+    server.admit(uppers)
     try:
+        await rights.start()
         await server.start()
+        await uppers.start()
         garbage.settle()
-        async with answering(runtime, "signal", server.handlers()):
+        async with answering(runtime, "signal", {**server.handlers(), **uppers.handlers()}):
             await stop.wait()
     finally:
+        # Uppers are told good-bye while the sockets are still open.
+        await uppers.stop()
         await server.stop()
+        await rights.stop()
+        await media.close()
         await database.close()

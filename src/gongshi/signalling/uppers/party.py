@@ -25,9 +25,11 @@ from gongshi.signalling.trace import shown
 from gongshi.signalling.uppers import repository
 from gongshi.signalling.uppers.account import Account
 from gongshi.signalling.uppers.accounts import account_of
+from gongshi.signalling.uppers.below import Forwarding
 from gongshi.signalling.uppers.catalogue import Answers
 from gongshi.signalling.uppers.client import Link, Pace
 from gongshi.signalling.uppers.directory import Directory
+from gongshi.signalling.uppers.feed import ALARM, Feed
 from gongshi.signalling.uppers.gate import Links, Refusals, trusted
 from gongshi.signalling.uppers.invites import Invites
 from gongshi.signalling.uppers.ports import Below, Rights, Viewing
@@ -70,10 +72,10 @@ class Uppers:
         name: str,
         rights: Rights,
         viewing: Viewing,
-        below: Below,
+        below: Below | None = None,
         policy: UpperPolicy | None = None,
     ) -> None:
-        """`name` is what our platform is called in catalogues."""
+        """`name` is what our platform is called in catalogues. `below` carries errands; our own peers without it."""
         self._ground = ground
         self._database = database
         self._url = database_url
@@ -88,9 +90,12 @@ class Uppers:
         directory = Directory(name)
         refusals = Refusals(database, self._spawn)
         self._refusals = refusals
+        devices = ground.devices
+        below = below or Forwarding(database, ground.peers, devices.exchanges, devices.control, ground.policy)
         self.invites = Invites(ground, database, viewing, self.links, refusals, self._spawn)
         self._relay = Relay(database, rights, Answers(database, directory), below, name, lambda: len(ground.peers))
         self.subscriptions = Subscriptions(ground, database, directory, self.links, self._spawn, self._allowed)
+        self._feed = Feed(database, self.subscriptions)
 
     # --- life ----------------------------------------------------------------------------------------------------------
 
@@ -111,6 +116,7 @@ class Uppers:
         self._spawn(self._follow(stream))
         self._spawn(self.subscriptions.watch(self._policy.settle, self._policy.period))
         self._spawn(self.invites.watch())
+        self._spawn(self._feed.positions())
         log.info("signal.uppers.started", uppers=len(rows), calls=len(self.invites.calls))
 
     async def stop(self) -> None:
@@ -196,6 +202,8 @@ class Uppers:
         for event in batch:
             if event.name == _CHANGED and isinstance(event.payload.get("id"), int):
                 await self.reload(int(event.payload["id"]))
+            elif event.name == ALARM and isinstance(event.payload.get("camera_id"), int):
+                self._spawn(self._feed.alarm(int(event.payload["id"]), int(event.payload["camera_id"])))
             elif event.name.startswith(_WATCHED) or event.name == "inventory.filing.accepted":
                 self.subscriptions.changed()
 
