@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from gongshi.kit.errors import FieldError, Invalid
 from gongshi.kit.i18n import Text
+from gongshi.kit.wording import reason
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -63,17 +64,9 @@ class SipSettings(Section):
     port: Port = 5060
     advertise: str | None = None
     """Address peers should use; the local address towards the peer when left out."""
-    transports: list[Literal["udp", "tcp"]] = ["udp", "tcp"]
+    transports: Annotated[list[Literal["udp", "tcp"]], Field(min_length=1)] = ["udp", "tcp"]
     expires_minimum: Annotated[int, Field(ge=60, le=86400)] = 3600
     catalogue_on_register: bool = True
-
-    @field_validator("transports")
-    @classmethod
-    def _some(cls, value: list[str]) -> list[str]:
-        if not value:
-            message = "at least one of udp, tcp"
-            raise ValueError(message)
-        return value
 
 
 class MediaSettings(Section):
@@ -195,23 +188,20 @@ def _override(values: dict[str, Any], environment: Mapping[str, str]) -> None:
             section[path[1]] = [v.strip() for v in value.split(",") if v.strip()] if many else value
 
 
-_REASONS = {
-    "missing": Text("缺少这一项", "is missing"),
-    "extra_forbidden": Text("没有这个配置项，请检查拼写", "is not a known key; check the spelling"),
-}
+_UNKNOWN_KEY = Text("没有这个配置项，请检查拼写", "is not a known key; check the spelling")
 
 
 def _readable(error: ValidationError, file: Path | None) -> Invalid:
     found: list[FieldError] = []
     for item in error.errors(include_url=False):
         key = ".".join(str(part) for part in item["loc"])
-        reason = _REASONS.get(item["type"], Text(f"无效：{item['msg']}", f"is not valid: {item['msg']}"))
-        found.append(FieldError(key, item["type"], Text(f"{key} {reason.zh}", f"{key} {reason.en}")))
-    place = str(file) if file else "environment"
+        why = _UNKNOWN_KEY if item["type"] == "extra_forbidden" else reason(item)
+        found.append(FieldError(key, item["type"], Text(f"{key} {why.zh}", f"{key} {why.en}")))
+    place = Text(str(file), str(file)) if file else Text("环境变量", "environment")
     return Invalid(
         Text(
-            f"配置有误（{place}）：" + "；".join(e.message.zh for e in found),
-            f"The configuration is wrong ({place}): " + "; ".join(e.message.en for e in found),
+            f"配置有误（{place.zh}）：" + "；".join(e.message.zh for e in found),
+            f"The configuration is wrong ({place.en}): " + "; ".join(e.message.en for e in found),
         ),
         code="bad_configuration",
         errors=found,

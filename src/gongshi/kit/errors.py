@@ -30,7 +30,7 @@ class Problem(Exception):
         errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.detail = detail or self.title
+        self.detail = detail or _summary(errors) or self.title
         if code is not None:
             self.code = code
         self.errors = tuple(errors)
@@ -49,6 +49,14 @@ class Problem(Exception):
         if self.errors:
             body["errors"] = [{"field": e.field, "code": e.code, "message": e.message.pick(lang)} for e in self.errors]
         return body
+
+
+def _summary(errors: Sequence[FieldError]) -> Text | None:
+    """How many fields are wrong, and the first of them; the others stand in `errors`."""
+    if len(errors) < 2:
+        return errors[0].message if errors else None
+    first = errors[0].message
+    return Text(f"{len(errors)} 处有误，第一处：{first.zh}", f"{len(errors)} fields are wrong, the first: {first.en}")
 
 
 class BadRequest(Problem):

@@ -22,6 +22,7 @@ from gongshi.access.caller import language, request_id
 from gongshi.access.door import check_routes, route_matrix
 from gongshi.kit.errors import BadRequest, FieldError, Invalid, NotFound, Problem, Unavailable
 from gongshi.kit.i18n import Text
+from gongshi.kit.wording import code_of, reason
 from gongshi.node.doors import DOORS
 from gongshi.node.examples import add_examples
 from gongshi.node.summaries import add_summaries
@@ -187,21 +188,25 @@ def _methods(request: Request) -> set[str]:
     return {rule.method for rule in route_matrix(request.app) if compile_path(rule.path)[0].fullmatch(request.url.path)}
 
 
-_WHY = {
-    "missing": Text("缺少这一项", "is missing"),
-    "json_invalid": Text("不是有效的 JSON", "is not valid JSON"),
-    "extra_forbidden": Text("没有这个字段", "is not a known field"),
-}
-
-
 def _invalid(error: RequestValidationError) -> Invalid:
-    found: list[FieldError] = []
-    for item in error.errors():
-        path = [str(part) for part in item["loc"] if part not in {"body", "query", "path"}]
-        name = ".".join(path) or str(item["loc"][0])
-        why = _WHY.get(item["type"], Text(f"无效（{item['msg']}）", f"is not valid ({item['msg']})"))
-        found.append(FieldError(name, item["type"], Text(f"{name} {why.zh}", f"{name} {why.en}")))
-    return Invalid(Text("；".join(e.message.zh for e in found), "; ".join(e.message.en for e in found)), errors=found)
+    return Invalid(errors=[_field_error(item, error.body) for item in error.errors()])
+
+
+def _field_error(item: Mapping[str, Any], body: object) -> FieldError:
+    """One of FastAPI's findings; its place is the field's path without where the request carried it."""
+    if item["type"] == "json_invalid" and isinstance(item["loc"][-1], int):
+        return FieldError("body", "json_invalid", _broken_json(str(body), item["loc"][-1]))
+    place, *path = [str(part) for part in item["loc"]]
+    name, why = ".".join(path) or place, reason(item)
+    return FieldError(name, code_of(item), Text(f"{name} {why.zh}", f"{name} {why.en}"))
+
+
+def _broken_json(text: str, position: int) -> Text:
+    line, column = text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)
+    return Text(
+        f"请求内容在第 {line} 行第 {column} 列处不是有效的 JSON，请检查引号、逗号和括号",
+        f"The body is not valid JSON at line {line}, column {column}; look at quotes, commas and brackets",
+    )
 
 
 # -- pages ---------------------------------------------------------------------------------

@@ -430,6 +430,42 @@ def test_a_body_that_cannot_be_read_is_refused(node: Node, content: bytes) -> No
         problem(answer, answer.status_code)
 
 
+def test_a_broken_body_says_where_it_breaks(node: Node) -> None:
+    content = '{"title": "防汛",\n "cameras": [,]}'.encode()
+    client = node.client("grantee", **{"Accept-Language": "zh"})
+    body = problem(client.post("/share-requests", content=content, headers={"Content-Type": "application/json"}), 422)
+    assert [(error["field"], error["code"]) for error in body["errors"]] == [("body", "json_invalid")]
+    assert "第 2 行第 14 列" in body["detail"]
+
+
+def test_what_is_wrong_is_said_in_chinese_alone_and_counted(node: Node) -> None:
+    """No words of the library that found it: only names of fields and of choices are Latin."""
+    client = node.client("grantee", **{"Accept-Language": "zh"})
+    wrong = share_request([], actions="live", title=7, concurrency="many", hours={"days": [9]}, colour="red")
+    answers = [
+        problem(client.post("/share-requests", json=wrong), 422),
+        problem(client.get("/cameras", params={"limit": 0, "bbox": "x" * 400}), 422),
+        problem(client.get("/share-requests", params={"mine": "perhaps", "state": "open"}), 422),
+        problem(node.client("auditor").get("/audit/entries", params={"from": "2026-13-45"}), 422),
+    ]
+    assert answers[0]["detail"].startswith(f"{len(answers[0]['errors'])} 处有误")
+    for answer in answers:
+        for error in answer["errors"]:
+            assert not re.search(r"\b(should|must|Input|is|not|valid|at least)\b", error["message"]), error
+            assert CHINESE.search(error["message"])
+
+
+@pytest.mark.parametrize("year", ["9999", "0001", "1969", "2201"])
+def test_a_period_that_no_clock_holds_is_refused(node: Node, year: str) -> None:
+    period = {"valid_from": f"{year}-12-30T00:00:00Z", "valid_to": f"{year}-12-31T23:59:59-10:00"}
+    body = share_request(node.ids["shared"], **period)
+    refused = problem(node.client("grantee").post("/share-requests", json=body), 422, "invalid")
+    assert {error["field"] for error in refused["errors"]} == {"valid_from", "valid_to"}
+    assert "1970" in refused["errors"][0]["message"]
+    log = node.client("auditor").get("/audit/entries", params={"from": period["valid_from"], "to": period["valid_to"]})
+    problem(log, 422)
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/xml", "", 'a/b; c="'])
 def test_another_content_type_is_refused(node: Node, kind: str) -> None:
     content = json.dumps(share_request(node.ids["shared"])).encode()
