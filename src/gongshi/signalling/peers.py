@@ -65,7 +65,9 @@ class PeerState:
         return self.sn
 
     def silent_after(self, slack: float) -> float:
-        """When it counts as silent if nothing more comes."""
+        """When it counts as silent if nothing more comes; never for one that is not judged by keepalives (Q-29)."""
+        if not self.misses:
+            return _NEVER
         return self.seen + self.interval * self.misses * slack
 
     def same_path(self, flow: Flow) -> bool:

@@ -237,3 +237,12 @@ def test_passwords_can_be_typed() -> None:
     made = {new_password() for _ in range(50)}
     assert len(made) == 50
     assert all(word.isascii() and word.isalnum() and not set(word) & set("0O1lI") for word in made)
+
+
+def test_q29_a_peer_that_sends_no_keepalives_is_judged_by_its_registration_alone():
+    peers = Peers(1.1)
+    quiet = PeerState(1, "34150200001180000001", "x", 1, "y", "0" * 32, misses=0)
+    peers.put([quiet])
+    peers.bind(quiet, Flow("UDP", "10.0.0.9", 5060), 86_400.0, 0.0)
+    assert peers.overdue(86_399.0) == []
+    assert peers.overdue(86_400.0) == [(quiet, "expired")]
