@@ -28,6 +28,10 @@ class PtzHeld(Conflict):
         return {"holder": self.data}
 
 
+class PeerInUse(Conflict):
+    code, title = "peer_in_use", Text("下级平台已有记录，不能删除", "The peer has records and cannot be removed")
+
+
 class UnknownChannel(NotFound):
     code, title = "channel_unknown", Text("没有这个通道", "There is no such channel")
 

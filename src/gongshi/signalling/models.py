@@ -31,7 +31,9 @@ class Peer(Base):
     charset: Mapped[str | None] = mapped_column(Text)
     keepalive_interval: Mapped[int] = mapped_column(default=60)
     keepalive_misses: Mapped[int] = mapped_column(default=3)
+    """0: never judged by keepalives, only by its registration (Q-29)."""
     enabled: Mapped[bool] = mapped_column(default=True)
+    version: Mapped[int] = mapped_column(server_default=text("1"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

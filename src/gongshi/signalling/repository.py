@@ -217,6 +217,11 @@ async def channel(session: AsyncSession, channel_id: int) -> Channel | None:
     return await session.get(Channel, channel_id)
 
 
+async def has_channels(session: AsyncSession, peer_id: int) -> bool:
+    """Did the peer's catalogue ever list anything?"""
+    return (await session.scalar(select(Channel.id).where(Channel.peer_id == peer_id).limit(1))) is not None
+
+
 async def channels(
     session: AsyncSession, peer_id: int, *, kind: str | None, after: str | None, limit: int
 ) -> Sequence[tuple[Channel, Camera | None]]:

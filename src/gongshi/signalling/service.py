@@ -17,6 +17,7 @@ from gongshi.kit.secretbox import SecretBox
 from gongshi.protocols.codes import DeviceCode
 from gongshi.protocols.errors import ProtocolError
 from gongshi.signalling import repository
+from gongshi.signalling.device_problems import PeerInUse
 from gongshi.signalling.models import Peer
 from gongshi.signalling.problems import PeerExists
 from gongshi.signalling.store import secret_label
@@ -32,6 +33,11 @@ _ALPHABET: Final = "".join(sorted(set(string.ascii_letters + string.digits) - se
 def new_password() -> str:
     """A password that a person can type into a device (about 93 bits)."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(_PASSWORD_LENGTH))
+
+
+CHANGED: Final = "signalling.peer.changed"
+EDITIONS: Final = ("2016", "2022")
+CHARSETS: Final = ("gb18030", "utf-8")
 
 
 async def create_peer(
@@ -56,10 +62,8 @@ async def create_peer(
         found.append(
             FieldError("organisation", "unknown", Text("没有这个单位", "There is no such organisation")),
         )
-    if found or unit is None:
-        raise Invalid(
-            Text("；".join(f.message.zh for f in found), "; ".join(f.message.en for f in found)), errors=found
-        )
+    _refuse(found)
+    assert unit is not None  # noqa: S101 -- its absence is among the faults
     secret = password or new_password()
     peer = await repository.insert_peer(
         uow.session,
@@ -83,59 +87,140 @@ async def create_peer(
     return peer, secret
 
 
+async def change_peer(uow: UnitOfWork, peer: Peer, values: Mapping[str, Any]) -> None:
+    """Change what an operator may: name, organisation, enabled, media transport, edition, charset, heartbeat.
+
+    Raises Invalid naming the fields.
+    """
+    after = {name: values.get(name, getattr(peer, name)) for name in _CHANGEABLE}
+    found = [
+        *_name_faults(after["name"]),
+        *_setting_faults(after["media_transport"], after["keepalive_interval"], after["keepalive_misses"]),
+    ]
+    for name, choices in (("edition", EDITIONS), ("charset", CHARSETS)):
+        if after[name] is not None and after[name] not in choices:
+            words = ", ".join(choices)
+            found.append(FieldError(name, "choice", Text(f"可选 {words}", f"Choose one of {words}")))
+    if "organisation" in values:
+        unit = await repository.organisation(uow.session, values["organisation"])
+        if unit is None:
+            found.append(FieldError("organisation", "unknown", Text("没有这个单位", "There is no such organisation")))
+        else:
+            after["organisation_id"] = unit.id
+    _refuse(found)
+    changed = {name: value for name, value in after.items() if getattr(peer, name) != value}
+    if not changed:
+        return
+    detail: dict[str, Any] = {"name": peer.name, "code": peer.code, "changed": sorted(changed)}
+    for name, value in changed.items():
+        setattr(peer, name, value.strip() if name == "name" else value)
+    peer.version += 1
+    await uow.session.flush()
+    await _tell(uow, peer, "changed", detail)
+
+
+async def set_password(uow: UnitOfWork, box: SecretBox, peer: Peer, password: str | None) -> str:
+    """Give a peer another password, one of ours when none is named; it is not shown again. Raises Invalid."""
+    _refuse(_password_faults(password))
+    secret = password or new_password()
+    peer.secret = box.seal(secret, secret_label(peer.code))
+    peer.version += 1
+    await uow.session.flush()
+    await _tell(uow, peer, "changed", {"name": peer.name, "code": peer.code, "changed": ["password"]})
+    return secret
+
+
+async def remove_peer(uow: UnitOfWork, peer: Peer) -> None:
+    """Remove a peer that never showed anything. Raises PeerInUse for one with channels: it can be disabled."""
+    if await repository.has_channels(uow.session, peer.id):
+        raise PeerInUse(
+            Text(
+                f"“{peer.name}”已有目录和记录，不能删除；可将其停用",
+                f"“{peer.name}” has a catalogue and records and cannot be removed; disable it instead",
+            )
+        )
+    await emit(uow, CHANGED, id=peer.id, code=peer.code, state="removed", organisation_id=peer.organisation_id)
+    detail = {"name": peer.name, "code": peer.code}
+    await audit.record(uow, "signalling.peer.removed", object_kind="peer", object_id=peer.id, detail=detail)
+    await uow.session.delete(peer)
+    await uow.session.flush()
+
+
+async def _tell(uow: UnitOfWork, peer: Peer, state: str, detail: Mapping[str, Any]) -> None:
+    await emit(uow, CHANGED, id=peer.id, code=peer.code, state=state, organisation_id=peer.organisation_id)
+    await audit.record(uow, CHANGED, object_kind="peer", object_id=peer.id, detail=detail)
+
+
+def _refuse(found: list[FieldError]) -> None:
+    if found:
+        raise Invalid(
+            Text("；".join(f.message.zh for f in found), "; ".join(f.message.en for f in found)), errors=found
+        )
+
+
+_CHANGEABLE: Final = (
+    "name",
+    "media_transport",
+    "edition",
+    "charset",
+    "keepalive_interval",
+    "keepalive_misses",
+    "enabled",
+)
+
+
 def _faults(
     code: str, name: str, media_transport: str, password: str | None, interval: int, misses: int
 ) -> list[FieldError]:
-    found: list[FieldError] = []
+    return [
+        *_code_faults(code),
+        *_name_faults(name),
+        *_password_faults(password),
+        *_setting_faults(media_transport, interval, misses),
+    ]
+
+
+def _code_faults(code: str) -> list[FieldError]:
     try:
         kind = DeviceCode.parse(code).type
     except ProtocolError:
-        found.append(FieldError("code", "shape", Text("编码应为 20 位数字", "The code must be 20 digits")))
-    else:
-        if not kind.startswith(("1", "2")):
-            found.append(
-                FieldError(
-                    "code",
-                    "type",
-                    Text(
-                        f"类型码 {kind} 不是设备或平台，请核对第 11-13 位",
-                        f"The type digits {kind} are neither a device nor a platform: check digits 11-13",
-                    ),
-                )
-            )
-    if not name.strip() or len(name) > 100:
-        found.append(FieldError("name", "length", Text("名称应为 1-100 个字", "The name has 1 to 100 characters")))
+        return [FieldError("code", "shape", Text("编码应为 20 位数字", "The code must be 20 digits"))]
+    if kind.startswith(("1", "2")):
+        return []
+    message = Text(
+        f"类型码 {kind} 不是设备或平台，请核对第 11-13 位",
+        f"The type digits {kind} are neither a device nor a platform: check digits 11-13",
+    )
+    return [FieldError("code", "type", message)]
+
+
+def _name_faults(name: str) -> list[FieldError]:
+    if name.strip() and len(name) <= 100:
+        return []
+    return [FieldError("name", "length", Text("名称应为 1-100 个字", "The name has 1 to 100 characters"))]
+
+
+def _password_faults(password: str | None) -> list[FieldError]:
+    if password is None or (_SHORTEST <= len(password) <= _LONGEST and password.isascii() and password.isprintable()):
+        return []
+    message = Text("口令应为 8-64 个可见的英文字符", "The password has 8 to 64 printable ASCII characters")
+    return [FieldError("password", "form", message)]
+
+
+def _setting_faults(media_transport: str, interval: int, misses: int) -> list[FieldError]:
+    found: list[FieldError] = []
     if media_transport not in MEDIA_TRANSPORTS:
-        found.append(
-            FieldError(
-                "media_transport",
-                "choice",
-                Text(
-                    "媒体传输方式应为 udp、tcp_passive（我方监听）或 tcp_active（我方连接）",
-                    "The media transport is udp, tcp_passive (we listen) or tcp_active (we connect)",
-                ),
-            )
-        )
-    if password is not None and (
-        not _SHORTEST <= len(password) <= _LONGEST or not password.isascii() or not password.isprintable()
-    ):
-        found.append(
-            FieldError(
-                "password",
-                "form",
-                Text("口令应为 8-64 个可见的英文字符", "The password has 8 to 64 printable ASCII characters"),
-            )
-        )
+        message = Text("媒体传输方式应为 udp 或 tcp_passive", "The media transport is udp or tcp_passive")
+        found.append(FieldError("media_transport", "choice", message))
     if not 5 <= interval <= 3600:
-        found.append(
-            FieldError(
-                "keepalive_interval", "range", Text("心跳间隔应为 5-3600 秒", "The keepalive interval is 5 to 3600 s")
-            )
+        message = Text("心跳间隔应为 5-3600 秒", "The keepalive interval is 5 to 3600 s")
+        found.append(FieldError("keepalive_interval", "range", message))
+    if not 0 <= misses <= 20:
+        message = Text(
+            "心跳丢失次数应为 1-20；0 表示不按心跳判断在线",
+            "Missed keepalives are 1 to 20; 0: never judged by keepalives",
         )
-    if not 1 <= misses <= 20:
-        found.append(
-            FieldError("keepalive_misses", "range", Text("心跳丢失次数应为 1-20", "Missed keepalives are 1 to 20"))
-        )
+        found.append(FieldError("keepalive_misses", "range", message))
     return found
 
 
