@@ -4,24 +4,20 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from gongshi.protocols.errors import ProtocolError
 from gongshi.protocols.manscdp import Broadcast, Envelope, Result
 from gongshi.protocols.rtp import parse
-from gongshi.protocols.sdp import Media, MediaFormat, SessionDescription, Ssrc
+from gongshi.protocols.sdp import Ssrc, audio_offer
 from gongshi.protocols.sip import SDP, Dialog, Request, Uri, new_request
 from gongshi.simulator.agent import Agent, NoAnswer
 from gongshi.simulator.registration import Registration
 from gongshi.simulator.site import Site
 
 log = structlog.get_logger(__name__)
-
-_PCMA = 8
-_G711 = MediaFormat(audio=("1", "8", "1"))
-"""G.711, 64 kbit/s (index 8 of the 2016 rates is 64), 8 kHz."""
 
 
 @dataclass(eq=False, slots=True)
@@ -84,11 +80,11 @@ class Broadcasts:
 
     def _invite(self, order: Broadcast, host: str, port: int) -> Request:
         site = self._site
-        direction = "sendonly" if site.config.faults.broadcast_wrong_direction else "recvonly"
-        attributes = ((direction, ""), ("rtpmap", "8 PCMA/8000"))
-        media = Media("audio", port, "RTP/AVP", (_PCMA,), attributes)
         ssrc = Ssrc(int(site.config.code[3:8]) * 10_000 + order.sn % 10_000)
-        offer = SessionDescription(order.target_id, host, "Play", media=(media,), ssrc=ssrc, format=_G711)
+        offer = audio_offer(order.target_id, host, port, ssrc)
+        if site.config.faults.broadcast_wrong_direction:
+            media = replace(offer.media[0], attributes=(("sendonly", ""), *offer.media[0].attributes[1:]))
+            offer = replace(offer, media=(media,))
         own = Uri.of(order.target_id, site.config.code[:10])
         return new_request(
             "INVITE",

@@ -128,7 +128,9 @@ class Calls:
         kind = offer.name.strip().lower()
         if kind in _LIVE:
             return None
-        if kind not in {*_HISTORY, _DOWNLOAD} or not self._config.record_days or self._config.faults.refuse_playback:
+        faults = self._config.faults
+        refused = faults.no_download if kind == _DOWNLOAD else faults.refuse_playback
+        if kind not in {*_HISTORY, _DOWNLOAD} or not self._config.record_days or refused:
             raise RemoteProtocolError("no such pictures are here", 488)
         try:
             start, end = (datetime.fromtimestamp(seconds, UTC) for seconds in (offer.start, offer.end))
@@ -163,7 +165,13 @@ class Calls:
         except OSError:
             await stream.stop()
             raise
-        answer = self._spoiled(answer_offer(offer, channel.code, event.flow.local_host, port, ssrc=ssrc), head)
+        download = head is not None and offer.name.strip().lower() == _DOWNLOAD
+        size = int(head.length) * BYTES_PER_SECOND if head is not None and download else None
+        if self._config.faults.no_filesize:
+            size = None
+        answer = self._spoiled(
+            answer_offer(offer, channel.code, event.flow.local_host, port, ssrc=ssrc, file_size=size)
+        )
         dialog = Dialog.from_request(request)
         contact = NameAddr(Uri.of(channel.code, event.flow.local_host, event.flow.local_port))
         response = Response.to_request(
@@ -182,12 +190,10 @@ class Calls:
             stream.start()
         return call
 
-    def _spoiled(self, answer: SessionDescription, head: Playhead | None) -> SessionDescription:
-        """The answer with the size of a download, and with what the faults make of it."""
+    def _spoiled(self, answer: SessionDescription) -> SessionDescription:
+        """What the faults make of an answer."""
         faults, media = self._config.faults, answer.media[0]
         attributes = list(media.attributes)
-        if head is not None and answer.name.strip().lower() == _DOWNLOAD:
-            attributes.append(("filesize", str(int(head.length) * BYTES_PER_SECOND)))
         if faults.wrong_direction:
             attributes = [("recvonly" if name == "sendonly" else name, value) for name, value in attributes]
         if faults.wrong_setup and media.setup is not None:

@@ -55,7 +55,7 @@ class Controls:
         except RemoteProtocolError as error:
             log.warning("simulator.control.unknown", error=str(error))
             return []
-        answered = control.answered and not (faults.guard_silent and isinstance(control.command, Guard))
+        answered = control.answered and control.group not in faults.silent_commands
         if faults.ptz_answered and isinstance(control.command, PtzControl):
             answered = True
         if not answered:
@@ -72,6 +72,8 @@ class Controls:
             case DragZoom():
                 window, box = (command.length, command.width), (command.length_x, command.length_y)
                 camera.drag(*window, (command.mid_x, command.mid_y), box, closer=command.zoom_in)
+            case PrecisePtz() if self._site.config.faults.precise_ignored:
+                return True
             case PrecisePtz():
                 camera.look(pan=command.pan, tilt=command.tilt, zoom=command.zoom)
             case KeyFrame():
@@ -82,6 +84,8 @@ class Controls:
                 camera.guarded = self._site.guarded = command.on
             case AlarmReset():
                 camera.alarmed = False
+            case SetHomePosition() if self._site.config.faults.home_ignored:
+                return True
             case SetHomePosition():
                 home = command.position
                 camera.home.enabled = home.enabled
@@ -114,8 +118,14 @@ class Controls:
             camera.presets[command.number] = (control.preset_name, camera.presets[command.number][1])
 
     async def _boot(self) -> None:
+        faults = self._site.config.faults
+        if faults.boot_ignored:
+            return
         await self._calls.hang_up_all()
-        await self._registration.reboot()
+        if faults.boot_abrupt:
+            self._registration.renew()
+        else:
+            await self._registration.reboot()
 
     async def _upgrade(self, code: str, order: Upgrade) -> None:
         """A new version is in force after a restart, and told after the registration that follows it (2022 §9.13)."""

@@ -63,23 +63,29 @@ class Faults:
     """Send every packet without waiting for the answer to the one before."""
     catalog_region_ignored: bool = False
     # queries and controls
-    no_device_info: bool = False
+    unanswered: tuple[str, ...] = ()
+    """CmdTypes of queries, in lower case, that get no answering message."""
     info_without_result: bool = False
-    no_device_status: bool = False
+    status_without_online: bool = False
     records_outside: bool = False
     """Answer with recordings that lie outside the time asked."""
     records_wrong_sum: bool = False
     config_first_only: bool = False
     """Answer only the first of several configuration types."""
     presets_forgotten: bool = False
-    no_2022: bool = False
-    """Answer nothing that came with 2022."""
     ptz_answered: bool = False
     """Answer a command that wants no answer."""
     ptz_ignored: bool = False
     ptz_never_stops: bool = False
-    guard_silent: bool = False
-    """Leave a command without the answer that it wants."""
+    precise_ignored: bool = False
+    home_ignored: bool = False
+    silent_commands: tuple[str, ...] = ()
+    """Groups of commands that are left without the answer that they want: guard, record, alarm_reset."""
+    config_silent: bool = False
+    snapshot_silent: bool = False
+    boot_ignored: bool = False
+    boot_abrupt: bool = False
+    """Restart without leaving first."""
     # pictures
     refuse_invite: int | None = None
     """Answer every INVITE with this status."""
@@ -89,6 +95,8 @@ class Faults:
     """Leave y= out of the answer."""
     wrong_ssrc: bool = False
     wrong_direction: bool = False
+    no_tcp_media: str = ""
+    """Never connect (`active`), or never listen (`passive`)."""
     wrong_setup: bool = False
     """Name the same role in opening the connection as the offer."""
     no_contact: bool = False
@@ -119,8 +127,10 @@ class Faults:
     media_status_outside: bool = False
     """Tell the end of a recording outside its dialog."""
     no_download: bool = False
+    no_filesize: bool = False
     # subscriptions, alarms, voice
-    no_subscriptions: bool = False
+    refused_subscriptions: tuple[str, ...] = ()
+    """CmdTypes, in lower case, that cannot be subscribed to."""
     no_notify: bool = False
     refresh_refused: bool = False
     unsubscribe_ignored: bool = False

@@ -78,7 +78,7 @@ class Notices:
             return
         kind = envelope.cmd_type.lower()
         known = _KINDS if self._site.edition == "2022" else _KINDS[:3]
-        if kind not in known or faults.no_subscriptions:
+        if kind not in known or kind in faults.refused_subscriptions:
             self._agent.respond(event.token, Response.to_request(request, 489))
             return
         if not self._site.knows(envelope.device_id):

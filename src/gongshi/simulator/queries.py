@@ -65,11 +65,11 @@ class Queries:
         name, sn = envelope.cmd_type.lower(), envelope.sn or 1
         if faults.wrong_sn:
             sn += 1
+        if name in faults.unanswered:
+            return []
         answer = self._both.get(name)
         if answer is None and site.edition == Edition.E2022:
             answer = self._modern.get(name)
-            if answer is not None and faults.no_2022:
-                return []
         if answer is None:
             return [Result(envelope.cmd_type, envelope.device_id, sn, ok=False).to_bytes(site.edition)]
         return answer(envelope, sn)
@@ -81,8 +81,6 @@ class Queries:
 
     def _info(self, envelope: Envelope, sn: int) -> list[bytes]:
         site, asked = self._site, envelope.device_id
-        if site.config.faults.no_device_info:
-            return []
         channel = site.channels.get(asked)
         name = channel.name if channel else site.basics.name
         count = 1 if channel else len(site.channels)
@@ -91,8 +89,6 @@ class Queries:
 
     def _status(self, envelope: Envelope, sn: int) -> list[bytes]:
         site, asked = self._site, envelope.device_id
-        if site.config.faults.no_device_status:
-            return []
         channel, camera = site.channels.get(asked), site.cameras.get(asked)
         online = channel.online if channel else True
         encode = any(stream.channel.code == asked for stream in self._calls.streams)
@@ -104,7 +100,8 @@ class Queries:
         status = DeviceStatus(
             asked, sn, online=online, ok=online, encode=encode, record=record, device_time=moment, alarms=duty
         )
-        return [status.build(site.edition)]
+        body = status.build(site.edition)
+        return [body.replace(b"<Online>ONLINE</Online>", b"") if site.config.faults.status_without_online else body]
 
     def _presets(self, envelope: Envelope, sn: int) -> list[bytes]:
         camera = self._camera(envelope.device_id)
@@ -187,7 +184,7 @@ class Queries:
         packets = [CatalogResponse(named, sn, total, chunk).build(site.edition) for chunk in chunks]
         if faults.catalog_wrong_num:
             packets = [packet.replace(b' Num="', b' Num="1') for packet in packets]
-        if faults.catalog_missing:
+        if 0 < faults.catalog_missing < len(packets):
             packets = packets[: -faults.catalog_missing]
         if faults.catalog_out_of_order:
             packets = packets[1::2] + packets[0::2]

@@ -61,6 +61,8 @@ class Settings:
     def show(self, envelope: Envelope) -> list[bytes]:
         """One answer per type, all with the query's SN (§7.6). Raises RemoteProtocolError when no type is named."""
         query, site = ConfigDownloadQuery.parse(envelope), self._site
+        if "configdownload" in site.config.faults.unanswered:
+            return []
         types = query.types[:1] if site.config.faults.config_first_only else query.types
         return [self._shown(query, name) for name in types]
 
@@ -79,6 +81,8 @@ class Settings:
         """Take settings over. Raises RemoteProtocolError when there are none."""
         order, site = DeviceConfig.parse(envelope), self._site
         done = all(self._take(order, setting) for setting in order.settings)
+        if site.config.faults.config_silent:
+            return []
         sn = order.sn + 1 if site.config.faults.wrong_sn else order.sn
         return [Result("DeviceConfig", order.device_id, sn, done).to_bytes(site.edition)]
 
@@ -115,6 +119,8 @@ class Settings:
                 log.warning("simulator.snapshot.failed", error=str(error))
                 continue
             done.append(name)
+        if self._site.config.faults.snapshot_silent:
+            return
         told = SnapShotFinished(code, self._site.next_serial(), order.session_id, tuple(done))
         await self._tell(told.to_bytes(self._site.edition))
 

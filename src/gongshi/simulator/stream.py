@@ -220,7 +220,7 @@ class MediaStream:
     async def _connect(self) -> None:
         if self.target.setup is None:
             return
-        if self.target.setup == "passive":
+        if self.target.setup == "passive" or self.faults.no_tcp_media == "active":
             await self._connected.wait()
             return
         for attempt in range(_CONNECT_TRIES):
@@ -245,6 +245,9 @@ class MediaStream:
         return await asyncio.open_connection(sock=sock)
 
     async def _accepted(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.faults.no_tcp_media == "passive":
+            writer.transport.abort()
+            return
         # §15.2: a second connection replaces the first.
         if self._writer is not None:
             self._writer.transport.abort()
