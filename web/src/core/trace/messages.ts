@@ -44,7 +44,7 @@ export interface TraceFilter {
   text: string
 }
 
-const CHALLENGES = new Set([401, 407])
+export const CHALLENGES = new Set([401, 407])
 
 function header(head: string, names: string): string {
   return new RegExp(`^(?:${names})[ \\t]*:[ \\t]*(.*)$`, "im").exec(head)?.[1]?.trim() ?? ""

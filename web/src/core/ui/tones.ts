@@ -25,7 +25,7 @@ const TONES: Record<string, Record<string, Tone>> = {
   camera: { 1: "ok", 2: "warn", 3: "idle" },
   peer: { online: "ok", offline: "bad", never: "idle", disabled: "idle" },
   upper: { off: "idle", trying: "info", challenged: "info", registered: "ok", refreshing: "ok", failing: "bad" },
-  channel: { on: "ok", off: "bad" },
+  channel: { on: "ok", off: "bad", gone: "idle" },
   request: {
     draft: "idle",
     consult: "warn",

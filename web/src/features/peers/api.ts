@@ -1,5 +1,6 @@
 import type { Channel, NewPeer, Page, Peer } from "@/core/api/types"
 import { api, unwrap } from "@/core/request/http"
+import type { TraceMessage } from "@/core/trace/messages"
 
 const path = (id: number): { path: { peer_id: number } } => ({ path: { peer_id: id } })
 
@@ -12,7 +13,11 @@ export function getPeer(id: number): Promise<Peer> {
 }
 
 export function listChannels(id: number, cursor?: string): Promise<Page<Channel>> {
-  return unwrap(api.GET("/api/v1/peers/{peer_id}/channels", { params: { ...path(id), query: { cursor, limit: 100 } } }))
+  return unwrap(api.GET("/api/v1/peers/{peer_id}/channels", { params: { ...path(id), query: { cursor, limit: 500 } } }))
+}
+
+export async function readTrace(id: number): Promise<TraceMessage[]> {
+  return (await unwrap(api.GET("/api/v1/peers/{peer_id}/trace", { params: path(id) }))).items
 }
 
 /** The password of a new peer; it is told once. */
