@@ -96,7 +96,7 @@ def serve(
     ] = None,
 ) -> None:
     """启动节点 · Run the node."""
-    from gongshi.node import roles
+    from gongshi.node import ports, roles
     from gongshi.node import serve as node
     from gongshi.node.nursery import COMMON, Nursery
 
@@ -104,6 +104,7 @@ def serve(
     if role is not None:
         asyncio.run(roles.run(role, runtime))
         return
+    ports.require(runtime.settings)
     with Nursery(COMMON) as nursery, node.prepared_database(runtime):
         asyncio.run(node.serve(runtime, file, nursery))
 
@@ -112,8 +113,8 @@ def serve(
 def demo(
     data: Annotated[Path, typer.Option(help="Data directory 数据目录")] = Path("./.demo"),
     ready_file: Annotated[Path | None, typer.Option(help="Written when everything answers 就绪后写入")] = None,
-    port: Annotated[int | None, typer.Option(help="Web port 网页端口")] = None,
-    sip_port: Annotated[int | None, typer.Option(help="SIP port 信令端口")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Web port 网页端口")] = None,
+    sip_port: Annotated[int | None, typer.Option(min=0, max=65535, help="SIP port 信令端口")] = None,
     *,
     headless: Annotated[bool, typer.Option(help="No hints for a person 不打印使用提示")] = False,
     fresh: Annotated[bool, typer.Option(help="Start over 清空后重新开始")] = False,

@@ -22,7 +22,7 @@ from gongshi.db.engine import plain_url
 from gongshi.kit.errors import Conflict, Problem, Unavailable
 from gongshi.kit.i18n import Lang, Text
 from gongshi.kit.logging import configure
-from gongshi.node import demo_city
+from gongshi.node import demo_city, ports
 from gongshi.node.initialise import render
 from gongshi.node.nursery import Nursery
 from gongshi.node.roles.parts import stop_event
@@ -61,6 +61,7 @@ def run(
         configure("info", "json", role="demo")
         file = data / "gongshi.toml"
         settings = _settings(data, port, sip_port)
+        ports.require(settings, {"web.port": "--port", "sip.port": "--sip-port"})
         file.touch(mode=0o600)
         file.write_text(render(settings), encoding="utf-8")
         runtime = Runtime.of(load(file))
@@ -150,9 +151,9 @@ async def _run(
         known = await demo_city.seed(database, runtime.secrets.box, runtime.settings.data)
     finally:
         await database.close()
-    async with running_roles(runtime, file, nursery) as supervisor:
+    async with running_roles(runtime, file, nursery, log_file) as supervisor:
         _start_platforms(supervisor, runtime, known)
-        waiting = asyncio.create_task(_peers_online(runtime))
+        waiting = asyncio.create_task(_peers_online(runtime, log_file))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([waiting, stopping], return_when=asyncio.FIRST_COMPLETED)
         if stop.is_set():
@@ -198,7 +199,7 @@ def _start_platforms(supervisor: Supervisor, runtime: Runtime, known: Mapping[st
         supervisor.add(f"platform-{peer.code}", arguments)
 
 
-async def _peers_online(runtime: Runtime) -> None:
+async def _peers_online(runtime: Runtime, log_file: Path) -> None:
     """Return when every simulated platform is registered and its catalogue is in; raise saying which is not."""
     wanted = {peer.code: len(peer.cameras) for peer in demo_city.simulated_peers()}
     deadline = asyncio.get_running_loop().time() + _PEERS_WITHIN
@@ -213,8 +214,8 @@ async def _peers_online(runtime: Runtime) -> None:
                 shown = ", ".join(sorted(missing))
                 raise Unavailable(
                     Text(
-                        f"模拟平台没有就绪：{shown}，详见日志",
-                        f"Simulated platforms are not ready: {shown}; see the log",
+                        f"模拟平台没有就绪：{shown}，详见日志 {log_file}",
+                        f"Simulated platforms are not ready: {shown}; see {log_file}",
                     )
                 )
             await asyncio.sleep(0.1)

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import socket
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from gongshi.db.embedded import MINIMUM_FREE
 from gongshi.db.engine import plain_url
 from gongshi.kit.errors import Problem
 from gongshi.kit.i18n import Lang, Text
+from gongshi.node import ports
 from gongshi.node.migrate import pending
 from gongshi.node.runtime import ROLE_NAMES, Runtime
 from gongshi.node.serve import answers
@@ -110,28 +110,18 @@ def _pages() -> Check:
 
 
 def _ports(runtime: Runtime) -> Iterator[Check]:
-    settings = runtime.settings
-    wanted = [("web.port", settings.web.host, settings.web.port, socket.SOCK_STREAM)]
-    if "udp" in settings.sip.transports:
-        wanted.append(("sip.port/udp", settings.sip.host, settings.sip.port, socket.SOCK_DGRAM))
-    if "tcp" in settings.sip.transports:
-        wanted.append(("sip.port/tcp", settings.sip.host, settings.sip.port, socket.SOCK_STREAM))
-    for key, host, port, kind in wanted:
-        with socket.socket(socket.AF_INET, kind) as probe:
-            if kind == socket.SOCK_STREAM:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                yield Check(
-                    "error",
-                    Text(
-                        f"{key} {host}:{port} 无法使用（{error.strerror}），请换端口或停止占用它的程序",
-                        f"{key} {host}:{port} cannot be used ({error.strerror}); change it or stop what holds it",
-                    ),
-                )
-            else:
-                yield Check("ok", Text(f"{key} {host}:{port} 可用", f"{key} {host}:{port} is free"))
+    for port in ports.wanted(runtime.settings):
+        reason = ports.obstacle(port)
+        if reason is None:
+            yield Check("ok", Text(f"{port.shown} 可用", f"{port.shown} is free"))
+        else:
+            yield Check(
+                "error",
+                Text(
+                    f"{port.shown} {reason.zh}，请换端口或停止占用它的程序",
+                    f"{port.shown} {reason.en}; change it or stop what holds it",
+                ),
+            )
 
 
 def _role(role: str, up: bool) -> Check:

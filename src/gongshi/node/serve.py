@@ -16,6 +16,8 @@ from gongshi.node.supervisor import ROLES, Supervisor
 
 log = structlog.get_logger(__name__)
 
+_HOPELESS = 5
+"""A role that ended this often before it answered will not answer."""
 _READY_WITHIN = 150.0
 """Generous: a machine that is busy with something else starts slowly, and failing then helps nobody."""
 
@@ -57,34 +59,44 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncGenerator[None]:
 
 @contextlib.asynccontextmanager
 async def running_roles(
-    runtime: Runtime, configuration: Path, nursery: Nursery | None = None
+    runtime: Runtime, configuration: Path, nursery: Nursery | None = None, log_file: Path | None = None
 ) -> AsyncGenerator[Supervisor]:
-    """All roles on this machine, ready when the block begins."""
+    """All roles on this machine, ready when the block begins. What they say stands in `log_file`, or above."""
     supervisor = Supervisor(nursery)
     try:
         for role in ROLES:
             supervisor.add_role(role, configuration)
-        await wait_ready(runtime, ROLES)
+        await wait_ready(runtime, supervisor, log_file)
         async with _beside(keep_database(runtime)):
             yield supervisor
     finally:
         await supervisor.stop()
 
 
-async def wait_ready(runtime: Runtime, roles: tuple[str, ...], within: float = _READY_WITHIN) -> None:
-    """Return when every role answers; raise `Unavailable` naming the one that does not."""
-    deadline = asyncio.get_running_loop().time() + within
-    for role in roles:
+async def wait_ready(
+    runtime: Runtime, supervisor: Supervisor, log_file: Path | None = None, within: float = _READY_WITHIN
+) -> None:
+    """Return when every role answers; `Unavailable` names the one that takes too long or dies again and again."""
+    clock = asyncio.get_running_loop().time
+    started = clock()
+    for role in ROLES:
         while not await answers(runtime, role):
-            if asyncio.get_running_loop().time() > deadline:
-                raise Unavailable(
-                    Text(
-                        f"{ROLE_NAMES[role].zh}在 {within:.0f} 秒内没有就绪，原因见上方日志",
-                        f"The {ROLE_NAMES[role].en} was not ready within {within:.0f} s; see the log above",
-                    ),
-                    code="role_not_ready",
-                )
+            if supervisor.children[role].restarts >= _HOPELESS:
+                times = supervisor.children[role].restarts
+                raise _not_ready(role, Text(f"启动 {times} 次均退出", f"ended {times} times"), log_file)
+            if clock() - started > within:
+                waited = f"{clock() - started:.0f}"
+                raise _not_ready(role, Text(f"{waited} 秒仍未就绪", f"was not ready after {waited} s"), log_file)
             await asyncio.sleep(0.05)
+
+
+def _not_ready(role: str, what: Text, log_file: Path | None) -> Unavailable:
+    place = Text(f"日志 {log_file}", str(log_file)) if log_file else Text("上方日志", "the log above")
+    name = ROLE_NAMES[role]
+    return Unavailable(
+        Text(f"{name.zh}{what.zh}，原因见{place.zh}", f"The {name.en} {what.en}; see {place.en}"),
+        code="role_not_ready",
+    )
 
 
 async def answers(runtime: Runtime, role: str) -> bool:
