@@ -108,9 +108,9 @@ class World:
     viewing: StandIn = field(default_factory=StandIn)
     devices: Devices = field(default_factory=Devices)
     cameras: dict[str, int] = field(default_factory=dict)
-    server: SignalServer | None = None
-    uppers: Uppers | None = None
-    rights: RightsFollower | None = None
+    server: Any = None
+    uppers: Any = None
+    rights: Any = None
 
     async def start(self, policy: UpperPolicy = PACE, **options: Any) -> Uppers:
         self.rights = RightsFollower(self.url, beat=0.1)

@@ -1,11 +1,12 @@
 """Our registration with uppers: challenged, kept, lost, found again (GB/T 28181 §9.1, §9.6)."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from gongshi.signalling.uppers.states import STATES, TABLE
-from integration.cascade.conftest import NODE, registered
+from integration.cascade.conftest import NODE, PACE, World, registered
 from integration.cascade.scripted import ScriptedUpper
 from integration.signalling.conftest import until
 
@@ -134,6 +135,25 @@ async def test_a_changed_account_registers_anew_and_a_removed_one_never(world, u
         await world.execute("UPDATE signalling.upper SET removed_at = now() WHERE id = :i", i=number)
         await world.uppers.reload(number)
         assert list(world.uppers.links) == []
+
+
+async def test_of_two_processes_one_registers_and_the_other_takes_over(world, upper):
+    """Several signalling processes may share a database; an upper must see one of them."""
+    async with registered(world, upper):
+        second = World(world.database, world.url, cameras=world.cameras)
+        await second.start(replace(PACE, contend=0.1))
+        await asyncio.sleep(0.5)
+        assert list(second.uppers.links) == []
+        upper.bound.clear()
+        # It dies without a word: its connection to the database ends, and nothing is said to the upper.
+        await world.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = "
+            "(SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        await asyncio.wait_for(upper.bound.wait(), 15)
+        # Whoever it was: only one is registered.
+        await until(lambda: len(list(world.uppers.links)) + len(list(second.uppers.links)) == 1, 15)
+        await second.stop()
 
 
 def test_the_table_leads_nowhere_and_leaves_nobody_out():

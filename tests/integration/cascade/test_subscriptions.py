@@ -100,7 +100,7 @@ async def test_many_changes_go_in_portions(world, upper):
         await upper.subscribe("Catalog", NODE)
         await told(upper)
         await world.share(number, Action.SEE, scope="region", scope_value="341502")
-        found: dict[str, str] = {}
+        found: dict[str, str | None] = {}
         sizes = []
         while len(found) < 253:
             _, changes = await told(upper)

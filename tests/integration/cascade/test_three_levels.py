@@ -125,6 +125,10 @@ async def test_a_live_view_passes_two_hops_and_ends_on_every_level(cascade: Casc
     for level in (cascade.county, cascade.city):
         (session,) = await level.rows("SELECT subject_kind, subject_name, delivery, action, state FROM media.session")
         assert (session[0], session[2:]) == ("upper", ("cascade", "live", "open"))
+    # The way over the levels is told in the answers (22 annex H).
+    ((number,),) = await cascade.province.rows("SELECT id FROM signalling.peer")
+    lines = await cascade.province.server.show_trace(number)
+    assert any(f"X-RoutePath: {CITY}-{COUNTY}" in line["text"] for line in lines)
     # A second viewer of the same camera is served by what runs already (§10.4).
     await watch(await cascade.province.open(cascade.camera))
     assert len(cascade.recorder.streams) == 1

@@ -79,6 +79,11 @@ class Standing:
     def __iter__(self) -> Iterator[UpperCall]:
         return iter(list(self._by_session.values()))
 
+    def clear(self) -> None:
+        """Forget everything: another process carries the calls on."""
+        for book in (self._by_session, self._by_call_id, self._by_token, self._by_key):
+            book.clear()
+
     def put(self, call: UpperCall) -> None:
         self._by_session[call.session_id] = call
         self._by_call_id[call.dialog.call_id] = call

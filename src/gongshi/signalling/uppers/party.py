@@ -32,6 +32,7 @@ from gongshi.signalling.uppers.directory import Directory
 from gongshi.signalling.uppers.feed import ALARM, Feed
 from gongshi.signalling.uppers.gate import Links, Refusals, trusted
 from gongshi.signalling.uppers.invites import Invites
+from gongshi.signalling.uppers.ownership import Ownership
 from gongshi.signalling.uppers.ports import Below, Rights, Viewing
 from gongshi.signalling.uppers.relay import Relay
 from gongshi.signalling.uppers.subscriptions import Subscriptions
@@ -57,6 +58,8 @@ class UpperPolicy:
     """How long changes are gathered before subscribers are told."""
     period: float = 60.0
     """Subscribers are told of what no event announced at least so often (22 §N.1)."""
+    contend: float = 3.0
+    """Between tries to take the uppers over from a process that died."""
 
 
 class Uppers:
@@ -86,6 +89,8 @@ class Uppers:
         self._working: dict[int, int] = {}
         self._told: dict[int, tuple[str, str | None]] = {}
         self._closing = False
+        self._ownership = Ownership(database_url)
+        self._following: asyncio.Task[None] | None = None
         self.links = Links()
         directory = Directory(name)
         refusals = Refusals(database, self._spawn)
@@ -100,7 +105,16 @@ class Uppers:
     # --- life ----------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Register with every upper, take over what stood, follow changes."""
+        """Register with every upper, take over what stood, follow changes; or wait until the process that does dies."""
+        self._rights.on_change(self._rights_changed)
+        if await self._ownership.take():
+            await self._take_over()
+        self._spawn(self._own())
+        self._spawn(self.subscriptions.watch(self._policy.settle, self._policy.period))
+        self._spawn(self.invites.watch())
+        self._spawn(self._feed.positions())
+
+    async def _take_over(self) -> None:
         stream = EventStream(self._url)
         # Connected first: what changes while we load is read again rather than missed.
         await stream.connect()
@@ -112,12 +126,34 @@ class Uppers:
             account = account_of(row, self._box)
             if account is not None:
                 self._begin(account)
-        self._rights.on_change(self._rights_changed)
-        self._spawn(self._follow(stream))
-        self._spawn(self.subscriptions.watch(self._policy.settle, self._policy.period))
-        self._spawn(self.invites.watch())
-        self._spawn(self._feed.positions())
+        self._following = self._spawn(self._follow(stream))
         log.info("signal.uppers.started", uppers=len(rows), calls=len(self.invites.calls))
+
+    async def _own(self) -> None:
+        """Hold the uppers as long as the database says so."""
+        while True:
+            if self._following is not None:
+                await self._ownership.lost()
+                await self._give_up()
+            await asyncio.sleep(self._policy.contend)
+            try:
+                if await self._ownership.take():
+                    await self._take_over()
+            except (SQLAlchemyError, psycopg.Error, OSError) as error:
+                log.warning("signal.uppers.take_over", error=type(error).__name__)
+
+    async def _give_up(self) -> None:
+        """Another process may register in our place now; what stood is in the database."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+            self._following = None
+        for link in self.links:
+            self.links.drop(link)
+            await link.stop(farewell=False)
+        self.invites.calls.clear()
+        self.subscriptions.clear()
+        log.warning("signal.uppers.given_up")
 
     async def stop(self) -> None:
         """Take leave of every upper. Calls and subscriptions stand in the database; the next process carries them on."""
@@ -126,6 +162,7 @@ class Uppers:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(link.stop() for link in self.links), return_exceptions=True)
+        await self._ownership.release()
 
     def _rights_changed(self, _snapshot: object) -> None:
         self.subscriptions.changed()

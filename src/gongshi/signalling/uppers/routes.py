@@ -5,7 +5,6 @@ from gongshi.protocols.errors import RemoteProtocolError
 from gongshi.protocols.sip import Request
 
 ROUTE = "X-RoutePath"
-PREFERRED = "X-PreferredPath"
 
 
 def path(text: str | None) -> tuple[str, ...]:
@@ -20,15 +19,6 @@ def refuse_circles(invite: Request, own_codes: frozenset[str]) -> None:
     hops = (invite.headers.get("Max-Forwards") or "70").strip()
     if not hops.isascii() or not hops.isdigit() or int(hops[:6]) < 1:
         raise RemoteProtocolError("no hops are left", 483)
-
-
-def preferred(invite: Request, own_codes: frozenset[str]) -> tuple[str, ...]:
-    """What is left of X-PreferredPath below us; empty: default routing.
-
-    A list that does not begin with us was meant for others; routing by default is allowed then (annex H).
-    """
-    wanted = path(invite.headers.get(PREFERRED))
-    return wanted[1:] if wanted and wanted[0] in own_codes else ()
 
 
 def travelled(edition: Edition, own_code: str, below: str | None) -> tuple[tuple[str, str], ...]:

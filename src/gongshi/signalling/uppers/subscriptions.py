@@ -112,6 +112,10 @@ class Subscriptions:
     def __iter__(self) -> Iterator[Subscription]:
         return iter(list(self._by_call.values()))
 
+    def clear(self) -> None:
+        """Forget everything: another process carries the subscriptions on."""
+        self._by_call.clear()
+
     def knows(self, call_id: str) -> bool:
         return call_id in self._by_call
 
