@@ -212,10 +212,11 @@ def audit_export(file: Path, config: ConfigOption = None) -> None:
     from gongshi.node.log import audit_ports
     from gongshi.node.serve import reachable_database
 
+    room.writable(file)
     runtime, _ = _runtime(config)
     with reachable_database(runtime):
-        count = asyncio.run(room.write_export(file, runtime.database_url, audit_ports(runtime)))
-    typer.echo(f"{file}: {count}")
+        written = asyncio.run(room.write_export(file, runtime.database_url, audit_ports(runtime)))
+    typer.echo(f"{file}: {written.text.pick(language())}")
 
 
 @user_app.command("add")

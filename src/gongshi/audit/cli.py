@@ -1,9 +1,11 @@
 """What `gongshi audit` does; the verbs themselves stand in the node's command line."""
 
 import base64
-import binascii
+import errno
 import json
+import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from gongshi.audit import export
 from gongshi.audit.checkpoints import DirectoryKeeper, key_id_of
 from gongshi.audit.checks import AuditPorts, gather, verify_live
 from gongshi.audit.verifier import Report, Verifier
+from gongshi.kit.errors import FieldError, Invalid
 from gongshi.kit.i18n import Lang, Text
 
 
@@ -20,15 +23,17 @@ async def verify(database_url: str, ports: AuditPorts) -> tuple[Report, tuple[Te
 
 
 def _records(path: Path) -> Iterator[Mapping[str, Any]]:
-    with path.open(encoding="utf-8", errors="surrogatepass") as lines:
-        for line in lines:
-            yield export.parse_line(line)
+    with path.open("rb") as lines:
+        yield from export.read(lines)
 
 
 async def verify_file(
     path: Path, *, keys: Mapping[str, bytes] | None = None, witnesses: Path | None = None
 ) -> tuple[Report, tuple[Text, ...]]:
     """`gongshi audit verify --file F [--key K] [--witness DIR]`: an export alone, on any machine. OSError if unread."""
+    if witnesses is not None and not witnesses.is_dir():
+        # A directory that is not there would count as one without copies.
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(witnesses))
     copies, unreadable = await gather([DirectoryKeeper(witnesses)] if witnesses is not None else [])
     report = Verifier(trusted=keys, witnesses=copies).run(_records(path))
     notes = tuple(
@@ -37,29 +42,65 @@ async def verify_file(
     return report, (*report.notes, *notes)
 
 
-async def write_export(path: Path, database_url: str, ports: AuditPorts) -> int:
-    """`gongshi audit export F`: the whole log as JSON lines; the number of lines. Never leaves half a file under F."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What an export holds: entries, and lines with the header, the checkpoints and the end."""
+
+    entries: int
+    lines: int
+
+    @property
+    def text(self) -> Text:
+        return Text(f"{self.entries} 条记录，共 {self.lines} 行", f"{self.entries} entries in {self.lines} lines")
+
+
+def writable(path: Path) -> None:
+    """OSError when no file can be made there; asked before a database is started for it."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+
+
+async def write_export(path: Path, database_url: str, ports: AuditPorts) -> Written:
+    """`gongshi audit export F`: the whole log as JSON lines. Never leaves half a file under F."""
+    writable(path)
     copies, _ = await gather(ports.keepers)
     draft = path.with_name(path.name + ".part")
-    count = 0
-    with draft.open("w", encoding="utf-8", errors="surrogatepass") as file:
-        for record in export.records(
-            database_url, node=ports.node_code, keys=ports.keys, witnesses=copies, algorithm=ports.algorithm
-        ):
-            file.write(export.line(record))
-            count += 1
-    draft.replace(path)
-    return count
+    entries = lines = 0
+    try:
+        with draft.open("w", encoding="utf-8", errors="surrogatepass") as file:
+            for record in export.records(
+                database_url, node=ports.node_code, keys=ports.keys, witnesses=copies, algorithm=ports.algorithm
+            ):
+                file.write(export.line(record))
+                lines += 1
+                entries += record["kind"] in {"entry", "pending"}
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return Written(entries, lines)
 
 
 def parse_key(text: str) -> tuple[str, bytes]:
-    """A public key as a person passes it (base64 of 32 bytes): its id and itself. ValueError otherwise."""
+    """A public key as a person passes it (base64 of 32 bytes): its id and itself. Invalid otherwise."""
     try:
         key = base64.b64decode(text.strip(), validate=True)
-    except binascii.Error as error:
-        raise ValueError("not base64") from error
+    except ValueError:
+        key = b""
     if len(key) != 32:
-        raise ValueError("an Ed25519 public key has 32 bytes")
+        raise Invalid(
+            errors=[
+                FieldError(
+                    "--key",
+                    "not_a_key",
+                    Text(
+                        f"--key {text.strip()[:60]} 不是公钥：应为 32 字节 Ed25519 公钥的 base64（44 个字符）",
+                        f"--key {text.strip()[:60]} is not a public key: the base64 of a 32-byte Ed25519 key is expected",
+                    ),
+                )
+            ]
+        )
     return key_id_of(key), key
 
 

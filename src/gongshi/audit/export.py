@@ -8,7 +8,7 @@ the log in memory.
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -114,12 +114,27 @@ def line(record: Row) -> str:
     return canonical_json(record) + "\n"
 
 
-def parse_line(text: str) -> Row:
-    """One line read back; ValueError when it is not a JSON object."""
+class BadLine(ValueError):
+    """A line that is not a JSON object."""
+
+
+def parse_line(content: bytes) -> Row:
+    """One line read back; BadLine when it is not a JSON object."""
     try:
-        value: Any = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+        value: Any = json.loads(content.decode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError) as error:
+        raise BadLine("not JSON") from error
     if not isinstance(value, dict):
-        raise ValueError("not a JSON object")  # noqa: TRY004 -- a fault of the data, not of the caller
+        raise BadLine("not a JSON object")
     return value  # pyright: ignore[reportUnknownVariableType] -- JSON objects have string keys
+
+
+def read(lines: Iterable[bytes]) -> Iterator[Row]:
+    """An export's records. A file cut short ends within a line; what is left of that line is no record."""
+    for content in lines:
+        try:
+            yield parse_line(content)
+        except BadLine:
+            if not content.endswith(b"\n"):
+                return
+            raise

@@ -188,14 +188,20 @@ def rewound(checkpoint: Checkpoint) -> Fault:
     )
 
 
-def bad_file(what: str) -> Fault:
+def bad_file(line: int, what: str) -> Fault:
+    """`line` counts from 1; a record is a line of the export."""
     return Fault(
         "bad_file",
         Text(
-            f"导出内容不合格式（{what}），请重新导出后再验证",
-            f"The export is not well formed ({what}); export it again and verify that",
+            f"导出内容第 {line} 行不合格式，请重新导出后再验证",
+            f"Line {line} of the export is not well formed ({what}); export it again and verify that",
         ),
     )
+
+
+def gap(fault: Fault) -> Fault:
+    """What looked cut off is a hole: later entries stand there."""
+    return of_suspect(Suspect("removed", fault.leaf or 0, fault.entry_id))
 
 
 def unsigned(count: int) -> Text:

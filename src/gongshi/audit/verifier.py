@@ -7,13 +7,13 @@ the columns; per checkpoint it recomputes the root. Where a copy of the checkpoi
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Literal
 
-from gongshi.audit import faults, leaves, tree
+from gongshi.audit import export, faults, leaves, tree
 from gongshi.audit.checkpoints import Checkpoint, Witness, key_id_of
 from gongshi.audit.diagnosis import Found, compare
 from gongshi.audit.export import FORMAT
@@ -47,6 +47,10 @@ def _integer(value: Any) -> int:
     return value
 
 
+def _in_words(error: Exception) -> str:
+    return f"{error.args[0]} is missing" if isinstance(error, KeyError) and error.args else str(error)
+
+
 class _Stop(Exception):
     def __init__(self, fault: Fault) -> None:
         super().__init__(fault.kind)
@@ -73,6 +77,8 @@ class Verifier:
         """What stands after that boundary."""
         self._signed = 0
         self._leaves = self._pending = self._checkpoints = self._witnesses = 0
+        self._line = 0
+        self._last_leaf = -1
         self._node = ""
         self._exported_at = datetime.max.replace(tzinfo=UTC)
         self._notes: list[Text] = []
@@ -82,14 +88,20 @@ class Verifier:
     def run(self, records: Iterable[Mapping[str, Any]]) -> Report:
         """Read all records and report. Nothing that a record says, however hostile, makes it raise."""
         fault: Fault | None = None
+        following = iter(records)
         try:
-            for record in records:
+            for record in following:
+                self._line += 1
                 self._feed(record)
             self._finish()
         except _Stop as stop:
             fault = stop.fault
+            if fault.kind == "cut_off" and self._goes_on(following, fault.leaf or 0):
+                fault = faults.gap(fault)
+        except export.BadLine as error:
+            fault = faults.bad_file(self._line + 1, str(error))
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, binascii.Error) as error:
-            fault = faults.bad_file(type(error).__name__)
+            fault = faults.bad_file(self._line, _in_words(error))
         return Report(
             ok=fault is None,
             node=self._node,
@@ -101,6 +113,15 @@ class Verifier:
             fault=fault,
             notes=tuple(self._notes),
         )
+
+    def _goes_on(self, following: Iterator[Mapping[str, Any]], leaf: int) -> bool:
+        """Whether entries stand behind a missing place; the boundary that shows the hole may come before them."""
+        if self._last_leaf > leaf:
+            return True
+        try:
+            return any(record["kind"] == "entry" and _integer(record["leaf"]) > leaf for record in following)
+        except (KeyError, TypeError, ValueError):
+            return False
 
     def _whole(self) -> tree.Frontier:
         whole = self._frontier.copy()
@@ -155,6 +176,7 @@ class Verifier:
         if columns is not None and entry_id != _integer(columns["id"]):
             raise ValueError("the place names another entry")
         assert algorithm is not None  # noqa: S101 -- the header came first, see `_feed`
+        self._last_leaf = max(self._last_leaf, leaf)
         while self._outside and self._outside[0].checkpoint.size <= leaf:
             self._witness(self._outside.pop(0))
         self._leaves += 1

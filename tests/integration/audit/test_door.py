@@ -94,7 +94,7 @@ async def test_a_moment_without_offset_is_one_in_china_and_a_bare_number_is_none
     async def until(moment: str):
         return await clients["auditor"].get("/api/v1/audit/entries", params={"to": moment, "limit": 500})
 
-    first = min(entry["at"] for entry in (await until("2999-01-01")).json()["items"])
+    first = min(entry["at"] for entry in (await until("2199-01-01")).json()["items"])
     wall_clock, _, offset = first.partition("+")
     assert offset == "08:00"
     assert (await until(wall_clock)).json()["items"] == []

@@ -194,10 +194,12 @@ async def test_an_export_verifies_without_the_node(database, ports, tmp_path):
         await write(database, 6)
         assert await fresh_checkpoint(database.url)
     path = tmp_path / "log.jsonl"
-    lines = await cli.write_export(path, database.url, ports)
+    written = await cli.write_export(path, database.url, ports)
     report, notes = await cli.verify_file(path, keys=ports.keys)
     assert report.ok, report.fault
-    assert lines == len(path.read_text().splitlines())
+    assert (written.lines, written.entries) == (len(path.read_text().splitlines()), report.entries)
+    assert str(report.entries) in written.text.zh
+    assert not list(tmp_path.glob("*.part"))
     assert "验证通过" in cli.show(report, notes, "zh")
     path.write_text(path.read_text().replace("值班员", "替班员", 1))
     report, notes = await cli.verify_file(path, keys=ports.keys, witnesses=tmp_path / "witness")

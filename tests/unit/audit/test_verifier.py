@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gongshi.audit import tree
+from gongshi.audit import export, faults, tree
 from gongshi.audit.checkpoints import Signer, Witness
 from gongshi.audit.leaves import COLUMNS, leaf_hash, moment_text
 from gongshi.audit.models import Entry
@@ -185,6 +185,22 @@ def test_a_removed_entry_and_place_leave_a_gap():
     assert (fault.kind, fault.leaf) == ("removed", 9)
 
 
+@pytest.mark.parametrize("place", [0, 7, 12, 18])
+@pytest.mark.parametrize("copies", [True, False])
+@pytest.mark.parametrize("inline", [True, False])
+def test_a_hole_is_never_called_a_cut_off_tail(place, copies, inline):
+    """Also where the hole stands just before a boundary, which is read before what follows."""
+    log = Log()
+    if inline:
+        log.inline_copies = log.copies
+    del log.places[place]
+    fault = log.fault(copies)
+    assert (fault.kind, fault.leaf) == ("removed", place)
+    assert "截去" not in fault.text.zh
+    if copies or inline:
+        assert fault.entry_id == 100 + place
+
+
 def test_a_removed_entry_is_named_when_the_others_move_up():
     log = Log()
     del log.places[9]
@@ -310,6 +326,19 @@ def test_a_file_cut_short_is_refused():
     for end in range(len(records)):
         fault: Any = Verifier(trusted=KEYS).run(records[:end]).fault
         assert fault.kind == "bad_file"
+
+
+def test_a_file_cut_within_a_line_is_cut_short_and_a_spoilt_line_is_named():
+    lines = [export.line(record).encode() for record in Log().records()]
+    whole = b"".join(lines)
+    for end in range(1, len(whole) - 1, 97):
+        fault: Any = Verifier(trusted=KEYS).run(export.read(whole[:end].splitlines(keepends=True))).fault
+        assert fault == faults.CUT_FILE
+    lines[6] = b"{nonsense\n"
+    fault = Verifier(trusted=KEYS).run(export.read(lines)).fault
+    assert fault.kind == "bad_file"
+    assert "第 7 行" in fault.text.zh
+    assert not set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") & set(fault.text.zh)
 
 
 JSON = st.recursive(
