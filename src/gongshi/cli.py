@@ -14,6 +14,7 @@ from gongshi.kit.errors import Problem
 from gongshi.kit.i18n import Lang
 
 if TYPE_CHECKING:
+    from gongshi.config import Settings
     from gongshi.node.runtime import Runtime
 
 app = typer.Typer(
@@ -143,8 +144,8 @@ def doctor(config: ConfigOption = None) -> None:
     """体检 · Check this machine and the configuration."""
     from gongshi.node import doctor as room
 
-    runtime, _ = _runtime(config)
-    raise typer.Exit(room.run(runtime, language()))
+    settings, _ = _settings(config)
+    raise typer.Exit(room.run(settings, language()))
 
 
 @app.command()
@@ -274,10 +275,9 @@ def _load_simulator() -> None:
     simulate_app.command("platform")(platform)
 
 
-def _runtime(config: Path | None) -> "tuple[Runtime, Path]":
+def _settings(config: Path | None) -> "tuple[Settings, Path]":
     from gongshi.config import load
     from gongshi.kit.logging import configure
-    from gongshi.node.runtime import Runtime
 
     standing = [Path("gongshi.toml"), Path(".demo/gongshi.toml")]
     file = (config or next((path for path in standing if path.exists()), standing[0])).resolve()
@@ -285,6 +285,13 @@ def _runtime(config: Path | None) -> "tuple[Runtime, Path]":
         file /= "gongshi.toml"
     settings = load(file)
     configure(settings.log.level, settings.log.format)
+    return settings, file
+
+
+def _runtime(config: Path | None) -> "tuple[Runtime, Path]":
+    from gongshi.node.runtime import Runtime
+
+    settings, file = _settings(config)
     return Runtime.of(settings), file
 
 

@@ -137,6 +137,11 @@ class EmbeddedPostgres:
         return True
 
     @property
+    def stands(self) -> bool:
+        """Whether the cluster was made already."""
+        return (self.cluster / "PG_VERSION").exists()
+
+    @property
     def running(self) -> bool:
         return self.pid is not None
 
@@ -149,7 +154,7 @@ class EmbeddedPostgres:
         self._prepare_directories()
         binaries = self._binaries()
         newest = binaries[max(binaries)]
-        if not (self.cluster / "PG_VERSION").exists():
+        if not self.stands:
             self._initialise(newest)
         standing = int((self.cluster / "PG_VERSION").read_text().strip())
         if standing != newest.major:

@@ -49,9 +49,11 @@ def run(
 ) -> None:
     """Start everything, say where it is, run until SIGINT or SIGTERM; the same data starts again where it was."""
     data = data.resolve()
-    if fresh and data.exists():
+    if fresh:
+        # The cluster may stand elsewhere, and after the directory was removed by hand.
         EmbeddedPostgres(data).destroy()
-        shutil.rmtree(data)
+        if data.exists():
+            shutil.rmtree(data)
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     if ready_file is not None:
         ready_file.unlink(missing_ok=True)

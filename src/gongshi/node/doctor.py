@@ -12,6 +12,7 @@ from typing import Literal
 
 import psycopg
 
+from gongshi.config import Settings
 from gongshi.db.embedded import MINIMUM_FREE
 from gongshi.db.engine import plain_url
 from gongshi.kit.errors import Problem
@@ -35,23 +36,28 @@ class Check:
     what: Text
 
 
-def run(runtime: Runtime, lang: Lang, write: Callable[[str], object] = print) -> int:
+def run(settings: Settings, lang: Lang, write: Callable[[str], object] = print) -> int:
     """Print every check; the exit code is 1 when one of them is an error."""
     worst = 0
-    for check in checks(runtime):
+    for check in checks(settings):
         write(f"{_MARKS[check.state]} {check.what.pick(lang)}")
         worst = max(worst, 1 if check.state == "error" else 0)
     return worst
 
 
-def checks(runtime: Runtime) -> Iterator[Check]:
-    """All checks in the order a person would make them."""
-    running = [role for role in ROLES if asyncio.run(answers(runtime, role))]
+def checks(settings: Settings) -> Iterator[Check]:
+    """All checks in the order a person would make them; what needs the node's keys only when they are there."""
     yield _python()
-    yield _space(runtime.settings.data)
-    yield from _permissions(runtime.settings.data / "secrets")
     yield _receive_buffer()
     yield _pages()
+    try:
+        runtime = Runtime.of(settings)
+    except Problem as problem:
+        yield Check("error", problem.detail)
+        return
+    yield _space(settings.data)
+    yield from _permissions(settings.data / "secrets")
+    running = [role for role in ROLES if asyncio.run(answers(runtime, role))]
     if not running:
         yield from _ports(runtime)
         yield Check("warning", Text("节点没有在运行（gongshi serve）", "The node is not running (gongshi serve)"))

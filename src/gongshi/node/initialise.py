@@ -6,7 +6,7 @@ from pathlib import Path
 from gongshi.config import Settings
 from gongshi.kit.errors import Conflict
 from gongshi.kit.i18n import Text
-from gongshi.node.secrets import NodeSecrets
+from gongshi.node.runtime import Runtime
 
 _TEMPLATE = """\
 # Gongshi 共视. Every key can be overridden by the environment: GONGSHI_SECTION__KEY.
@@ -58,10 +58,11 @@ def write_configuration(file: Path, settings: Settings) -> None:
             Text(f"{file} 已存在，未做任何改动", f"{file} exists already; nothing was changed"),
             code="already_initialised",
         )
+    # Keys first: a data directory that cannot be made must not leave a configuration that names it.
+    Runtime.of(settings)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(mode=0o600)
     file.write_text(render(settings), encoding="utf-8")
-    NodeSecrets.of(settings.data)
 
 
 def render(settings: Settings) -> str:

@@ -12,7 +12,7 @@ from gongshi.db.engine import PATIENCE, Database
 from gongshi.db.objects import Objects
 from gongshi.kit.i18n import Text
 from gongshi.node.rpc import RpcClient
-from gongshi.node.secrets import NodeSecrets
+from gongshi.node.secrets import NodeSecrets, require
 
 ROLE_NAMES = {
     "web": Text("门户进程", "web process"),
@@ -37,11 +37,16 @@ class Runtime:
 
     @classmethod
     def of(cls, settings: Settings) -> "Runtime":
+        """Of these settings; LostSecrets when keys are gone beside data that needs them."""
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         url = settings.application_url()
         embedded = EmbeddedPostgres(settings.data) if url is None else None
         if embedded is not None:
+            if embedded.stands:
+                require(settings.data, embedded.cluster, ["database.json"])
             (settings.data / "secrets").mkdir(mode=0o700, exist_ok=True)
+        elif any((settings.data / "objects").glob("*")):
+            require(settings.data, settings.data / "objects")
         return cls(
             settings=settings,
             secrets=NodeSecrets.of(settings.data),
