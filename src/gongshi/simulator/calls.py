@@ -73,7 +73,7 @@ class Calls:
 
     async def warm(self, channel: Channel) -> None:
         """Have the first pictures of a channel made, so that opening it later is quick."""
-        await asyncio.wrap_future(self._clip(channel).warm(local(now())))
+        await asyncio.shield(asyncio.wrap_future(self._clip(channel).warm(local(now()))))
 
     def _clip(self, channel: Channel, head: Playhead | None = None) -> Clip:
         look = Look(channel.scene, self._seeds.get(channel.code, len(self._seeds)), self.label(channel), channel.codec)
@@ -126,9 +126,9 @@ class Calls:
     def _head(self, channel: Channel, offer: SessionDescription) -> Playhead | None:
         """Where a recording begins; None for a live picture."""
         kind = offer.name.strip().lower()
-        if kind in _LIVE:
-            return None
         faults = self._config.faults
+        if kind in _LIVE and not faults.refuse_live:
+            return None
         refused = faults.no_download if kind == _DOWNLOAD else faults.refuse_playback
         if kind not in {*_HISTORY, _DOWNLOAD} or not self._config.record_days or refused:
             raise RemoteProtocolError("no such pictures are here", 488)

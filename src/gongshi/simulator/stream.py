@@ -131,7 +131,8 @@ class MediaStream:
 
     async def _pace(self) -> None:
         loop = asyncio.get_running_loop()
-        await asyncio.gather(*(asyncio.wrap_future(work) for work in self._feed.prepare(self._moment())))
+        # Shielded: other calls wait for the same pictures, and this one may end before they are made.
+        await asyncio.gather(*(asyncio.shield(asyncio.wrap_future(w)) for w in self._feed.prepare(self._moment())))
         due = loop.time()
         frame = 1 / self._studio.form.fps
         pace = frame / (self.head.pace if self.head else 1.0)
@@ -161,6 +162,8 @@ class MediaStream:
         self.frames += 1
         if self.faults.no_rtp or self._congested(key=frame.key):
             return
+        if self.faults.no_udp and self.head is None and self.target.setup is None:
+            return
         if self.faults.no_key_frame and frame.key:
             return
         pack = self._muxer.frame(frame.data, pts, frame.key)
@@ -170,7 +173,7 @@ class MediaStream:
         packets = packetize(pack, self.sequence, stamp, ssrc, payload_type=kind)
         self.timestamp = pts
         self.sequence = (self.sequence + len(packets)) & 0xFFFF
-        if self.faults.loss or self.faults.reorder:
+        if (self.faults.loss or self.faults.reorder) and self.frames > 1:
             packets = self._spoil(packets)
         self._put(packets)
 

@@ -1,6 +1,7 @@
 """INVITE to moving pictures over UDP and both roles of TCP, and every way in which a call ends."""
 
 import asyncio
+from pathlib import Path
 from time import monotonic
 
 import numpy as np
@@ -202,3 +203,17 @@ async def test_a_key_frame_can_be_asked_for(upper: Upper, config: PlatformConfig
         assert (await upper.message(command.encode(), config.code, channel)).status == 200
         await receiver.until_frames(15)
     assert any(receiver.keys[1:15])
+
+
+async def test_a_call_that_ends_before_its_first_picture_leaves_the_next_one_whole(
+    upper: Upper, config: PlatformConfig, tmp_path: Path
+) -> None:
+    config.cache = tmp_path
+    async with SimulatedPlatform(config) as platform, udp_receiver() as receiver:
+        await platform.wait_registered()
+        # Another camera keeps the encoder busy, so that the pictures of the next wait in line.
+        await opened(upper, config, 1, 40002, sequence="0500000003")
+        first = await opened(upper, config, 0, receiver.port, sequence="0500000001")
+        assert (await upper.bye(first, config.code)).status == 200
+        await opened(upper, config, 0, receiver.port, sequence="0500000002")
+        await receiver.until_frames(3)
