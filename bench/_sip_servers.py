@@ -36,6 +36,7 @@ UNLIMITED = Policy(
     catalogue_on_register=False,
     interview=False,
     subscribe=(),
+    catalogue_settle=0.2,
     keepalive_write_every=3600.0,
 )
 

@@ -4,7 +4,7 @@ import json
 from typing import Final, NamedTuple
 
 from gongshi.protocols.manscdp import CatalogItem
-from gongshi.signalling.copying import line
+from gongshi.signalling.copying import field
 from gongshi.signalling.writer import clean
 
 _KINDS: Final = {"group": "business_group", "organisation": "virtual_organisation"}
@@ -34,8 +34,12 @@ class ChannelRow(NamedTuple):
     fields: str
 
     def line(self) -> str:
-        """For COPY."""
-        return line(*self)
+        """For COPY. What only we write needs no escapes."""
+        fixed = f"{self.status}\t{field(self.longitude)}\t{field(self.latitude)}\t{field(self.ptz_type)}"
+        return (
+            f"{field(self.code)}\t{self.kind}\t{field(self.name)}\t{field(self.manufacturer)}\t{field(self.model)}\t"
+            f"{field(self.civil_code)}\t{field(self.address)}\t{field(self.parent)}\t{fixed}\t{field(self.fields)}\n"
+        )
 
 
 def channel_row(item: CatalogItem) -> ChannelRow:
@@ -61,33 +65,38 @@ def channel_row(item: CatalogItem) -> ChannelRow:
     )
 
 
-_INSIDE: Final[dict[str, str | None]] = {}
-_OUTSIDE: Final[dict[str, str | None]] = {}
+_INSIDE: Final[dict[str, str]] = {}
+_OUTSIDE: Final[dict[str, str]] = {}
+"""Keys by the names of elements inside of Info and outside."""
 
 
 def _fields(item: CatalogItem) -> str:
-    kept: dict[str, str | None] = {}
-    for name, value in item.fields.items():
-        if (known := _OUTSIDE.get(name) or _named(_OUTSIDE, name, "")) is not None:
-            kept[known] = value
-    for name, value in item.info.items():
-        if (known := _INSIDE.get(name) or _named(_INSIDE, name, "Info.")) is not None:
-            kept[known] = value
-    text = _encode(kept)
-    if len(text) <= _VALUE and "\\" not in text and text.isprintable():
-        return text
-    return _encode({name: _clip(value, _VALUE) for name, value in kept.items()})
+    """All elements as JSON, those inside of Info marked so."""
+    if all(map(_OUTSIDE.__contains__, item.fields)) and all(map(_INSIDE.__contains__, item.info)):
+        flat = "".join([*item.fields.values(), *item.info.values()])
+        if len(flat) <= _VALUE and flat.isprintable() and '"' not in flat and "\\" not in flat:
+            # Nothing in it needs an escape: that is seen at once, and the encoder looks at every value.
+            parts = [f'{known}"{value}"' for name, value in item.fields.items() if (known := _OUTSIDE[name])]
+            parts += [f'{known}"{value}"' for name, value in item.info.items() if (known := _INSIDE[name])]
+            return f"{{{','.join(parts)}}}"
+    kept = [
+        f"{known}{_encode(_clip(value, _VALUE))}"
+        for memo, prefix, values in ((_OUTSIDE, "", item.fields), (_INSIDE, "Info.", item.info))
+        for name, value in values.items()
+        if (known := _named(memo, name, prefix))
+    ]
+    return f"{{{','.join(kept)}}}"
 
 
-def _named(memo: dict[str, str | None], name: str, prefix: str) -> str | None:
-    """The name under which an element is kept; None for what is not."""
-    if name in memo:
-        return memo[name]
-    if len(memo) >= _NAMES:
-        memo.clear()
-    secret = name.rpartition(".")[2].lower() in _SECRET_FIELDS
-    memo[name] = None if secret else _clip(prefix + name, _CODE) or "?"
-    return memo[name]
+def _named(memo: dict[str, str], name: str, prefix: str) -> str:
+    """The key under which an element is kept, with its colon; empty for what is not."""
+    known = memo.get(name)
+    if known is None:
+        if len(memo) >= _NAMES:
+            memo.clear()
+        secret = name.rpartition(".")[2].lower() in _SECRET_FIELDS
+        known = memo[name] = "" if secret else f"{_encode(_clip(prefix + name, _CODE) or '?')}:"
+    return known
 
 
 def _clip(value: str | None, length: int) -> str | None:

@@ -37,6 +37,7 @@ _ONLINE = {
 }
 """What is said where ON or OFF belongs (§7.2, S-15, Q-22). VLOST and DEFECT are faults of something that is there."""
 
+_KINDS: dict[str, Kind] = {"200": "system", "215": "group", "216": "organisation"}
 _ITEM_FIELDS_2016 = _words(
     "DeviceID Name Manufacturer Model Owner CivilCode Block Address Parental ParentID SafetyWay RegisterWay "
     "CertNum Certifiable ErrCode EndTime Secrecy IPAddress Port Password Status Longitude Latitude"
@@ -123,8 +124,7 @@ class CatalogItem:
             return "region"
         if len(code) != 20:
             return "unknown"
-        kinds: dict[str, Kind] = {"200": "system", "215": "group", "216": "organisation"}
-        return kinds.get(code[10:13], "device")
+        return _KINDS.get(code[10:13], "device")
 
     @property
     def online(self) -> bool | None:

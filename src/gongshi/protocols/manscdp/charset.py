@@ -6,7 +6,7 @@ from typing import Literal
 
 Charset = Literal["utf-8", "gb18030"]
 
-_PROLOG = re.compile(rb"\A\s*<\?xml[^>]{0,200}\?>", re.IGNORECASE)
+PROLOG = re.compile(rb"\A\s*<\?xml[^>]{0,200}\?>", re.IGNORECASE)
 _ENCODING = re.compile(rb"encoding\s*=\s*[\"']?\s*([A-Za-z0-9_.-]{1,20})", re.IGNORECASE)
 
 
@@ -32,7 +32,7 @@ def decode(body: bytes) -> Decoded:
     if bom:
         body = body[3:]
     declared = ""
-    while (prolog := _PROLOG.match(body)) is not None:
+    while (prolog := PROLOG.match(body)) is not None:
         # A second prolog occurs where a gateway wrapped a body that had one.
         if not declared and (label := _ENCODING.search(prolog[0])) is not None:
             declared = label[1].decode("ascii").lower()

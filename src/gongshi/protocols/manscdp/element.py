@@ -28,6 +28,8 @@ _BARE_ATTRIBUTE = re.compile(
     r"(<[A-Za-z_][\w.:-]{0,60}(?:\s+[\w.:-]{1,60}\s*=\s*\"[^\"<>]{0,300}\")*\s+[\w.:-]{1,60})\s*=\s*([^\s\"'<>/]{1,100})"
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_INTEGER = re.compile(r"\s*([+-]?[0-9]{1,18})(?:\.0{0,6})?\s*", re.ASCII)
+_DECIMAL = re.compile(r"\s*([+-]?(?:[0-9]{1,12}(?:\.[0-9]{0,20})?|\.[0-9]{1,20}))\s*", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -74,7 +76,7 @@ def to_integer(text: str | None) -> int | None:
     """A whole number of at most 18 digits, also written `5.0`; None for anything else."""
     if text is None:
         return None
-    match = re.fullmatch(r"\s*([+-]?[0-9]{1,18})(?:\.0{0,6})?\s*", text, re.ASCII)
+    match = _INTEGER.fullmatch(text)
     return int(match[1]) if match else None
 
 
@@ -82,7 +84,7 @@ def to_number(text: str | None) -> float | None:
     """A finite decimal number; None for anything else."""
     if text is None:
         return None
-    match = re.fullmatch(r"\s*([+-]?(?:[0-9]{1,12}(?:\.[0-9]{0,20})?|\.[0-9]{1,20}))\s*", text, re.ASCII)
+    match = _DECIMAL.fullmatch(text)
     return float(match[1]) if match else None
 
 
