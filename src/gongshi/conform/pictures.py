@@ -10,6 +10,7 @@ from time import monotonic
 from gongshi.protocols.ps import PsDemuxer, VideoFrame
 from gongshi.protocols.ps.nal import H264_SPS, H265_VPS, split
 from gongshi.protocols.rtp import RtpReceiver, TcpDeframer, parse
+from gongshi.protocols.rtp.receiver import MAX_WAIT
 
 _PACK = b"\x00\x00\x01\xba"
 _KEPT = 4000
@@ -49,13 +50,13 @@ class Pictures:
         self.kinds.add(packet.payload_type)
         if self.begins_with_pack is None:
             self.begins_with_pack = packet.payload.startswith(_PACK)
+        if len(self.stamps) < _KEPT and (not self.stamps or self.stamps[-1] != packet.timestamp):
+            self.stamps.append(packet.timestamp)
         self._rtp.push(data, now, "sender")
         ready, self._rtp.ready = self._rtp.ready, []
         for gap, stamp, marker, payload in ready:
             if gap:
                 self._ps.lost()
-            if len(self.stamps) < _KEPT and (not self.stamps or self.stamps[-1] != stamp):
-                self.stamps.append(stamp)
             for frame in self._ps.feed(payload, stamp, end=marker):
                 if isinstance(frame, VideoFrame):
                     self._frame(frame)
@@ -74,7 +75,8 @@ class Pictures:
 
     @property
     def lost(self) -> float:
-        """Share of packets that were lost, 0..1."""
+        """Share of packets that were lost, 0..1; what is still waited for counts as lost."""
+        self._rtp.tick(monotonic() + MAX_WAIT * 2)
         stats = self._rtp.stats()
         return stats.lost / stats.expected if stats.expected else 0.0
 

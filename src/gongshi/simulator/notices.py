@@ -59,7 +59,7 @@ class Notices:
         """Answer a SUBSCRIBE: new, refreshed, or ended with Expires 0."""
         request, faults = event.request, self._site.config.faults
         found = next((s for s in self.subscriptions if s.dialog.matches(request)), None)
-        if request.to.tag and (found is None or faults.refresh_refused):
+        if request.to.tag and (found is None or (faults.refresh_refused and request.expires)):
             self._agent.respond(event.token, Response.to_request(request, 481))
             return
         expires = DEFAULT_EXPIRES if request.expires is None else request.expires
