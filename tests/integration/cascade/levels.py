@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import text
 
@@ -20,7 +20,7 @@ from gongshi.kit import clock
 from gongshi.kit.secretbox import SecretBox
 from gongshi.media.agent import AgentSettings, MediaAgent
 from gongshi.media.embedded import EmbeddedEngine, EmbeddedSettings
-from gongshi.media.ports import ChannelRef
+from gongshi.media.ports import ChannelRef, DeviceControl
 from gongshi.media.sessions import Asked, MediaPorts, Opened, open_session
 from gongshi.node.roles.media import TRANSPORTS
 from gongshi.node.roles.viewing import MediaViewing
@@ -109,7 +109,7 @@ class Level:
             )
         )
         # The agent and the uppers know each other by their ports only.
-        viewing = _Later()
+        viewing: Any = _Later()
         self.party = Uppers(
             self.server.ground,
             self.database,
@@ -124,7 +124,7 @@ class Level:
             database=self.database,
             engine=engine,
             rights=self.rights,
-            devices=Devices(self.server, self.party),
+            devices=cast("DeviceControl", Devices(self.server, self.party)),
             channels=Directory(),
             domain_code=self.code,
             settings=AgentSettings(linger=0.3, first_packet=8.0),

@@ -114,6 +114,7 @@ async def test_an_alias_is_what_the_upper_knows_and_never_changes(world, upper):
         async with world.database.unit() as uow:
             row = await service.standing_upper(uow.session, number)
             east = await camera_known_as(uow.session, number, EAST)
+            assert east is not None
             await service.give_alias(uow, row.upper, east, alias)
         for camera, other in ((EAST, "34000000001310000078"), (WEST, alias), (WEST, TOWER)):
             async with world.database.unit() as uow:

@@ -72,10 +72,9 @@ def inside(address: str, networks: Iterable[str], own: Iterable[str]) -> bool:
         return False
     if wanted.is_unspecified or wanted.is_multicast:
         return False
-    given = [network for text in networks if (network := _network(text)) is not None]
-    if not given:
-        given = [network for text in own if (network := _network(text)) is not None]
-    return any(wanted in network for network in given)
+    # A list that cannot be read is a list all the same: it lets nobody in.
+    texts = list(networks) or list(own)
+    return any(wanted in network for text in texts if (network := _network(text)) is not None)
 
 
 def _network(text: str) -> "ipaddress.IPv4Network | ipaddress.IPv6Network | None":
