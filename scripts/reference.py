@@ -33,6 +33,8 @@ ROOMS = {
     "registry": ("台账", "Registry"),
     "inventory": ("填报", "Inventory"),
     "peers": ("平台", "Platforms"),
+    "control": ("控制与录像检索", "Control and recordings"),
+    "alarms": ("报警", "Alarms"),
     "uppers": ("上级平台", "Upper platforms"),
     "sharing": ("共享", "Sharing"),
     "media": ("调阅", "Viewing"),

@@ -101,6 +101,31 @@ TABLE: Final[dict[str, dict[str, Reach]]] = {
     },
     "signalling.peer.change": {SYSTEM_ADMIN: "all"},
     "signalling.peer.query": {SYSTEM_ADMIN: "all", POLICE_OFFICER: "area", AGENCY_CONTACT: "own"},
+    "signalling.channel.see": {
+        SYSTEM_ADMIN: "all",
+        POLICE_OFFICER: "area",
+        DATA_BUREAU: "area",
+        AGENCY_CONTACT: "own",
+        COUNTY_OFFICE: "own",
+        AUDITOR: "all",
+    },
+    # Whether this person may steer or search this camera is access.decide (actions ptz, playback).
+    "signalling.camera.control": _by("all", *_BUSINESS),
+    "signalling.camera.search": _by("all", *_BUSINESS),
+    # Commands to a device itself; each group is a permission of its own, the first only opens the route.
+    "signalling.device.command": {SYSTEM_ADMIN: "all", POLICE_OFFICER: "area", AGENCY_CONTACT: "own"},
+    "signalling.device.operate": {SYSTEM_ADMIN: "all", POLICE_OFFICER: "area", AGENCY_CONTACT: "own"},
+    "signalling.device.reboot": {SYSTEM_ADMIN: "all", AGENCY_CONTACT: "own"},
+    "signalling.device.upgrade": {SYSTEM_ADMIN: "all"},
+    "signalling.device.format": {SYSTEM_ADMIN: "all"},
+    "signalling.alarm.see": {
+        SYSTEM_ADMIN: "all",
+        POLICE_OFFICER: "area",
+        AGENCY_CONTACT: "own",
+        COUNTY_OFFICE: "own",
+        AUDITOR: "all",
+    },
+    "signalling.alarm.confirm": {POLICE_OFFICER: "area", AGENCY_CONTACT: "own", COUNTY_OFFICE: "own"},
     # uppers: administrators connect them, police decides what they may see, each inside its jurisdiction
     "signalling.upper.see": _by("all", SYSTEM_ADMIN, POLICE_OFFICER, DATA_BUREAU, LEADING_OFFICE, AUDITOR),
     "signalling.upper.change": {SYSTEM_ADMIN: "all"},

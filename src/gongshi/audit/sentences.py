@@ -58,6 +58,17 @@ _PLAIN: dict[str, Text] = {
     "signalling.upper.alias_given": Text(
         "设定摄像机{camera}在上级平台的编码", "gave camera{camera} a code of its own at an upper platform"
     ),
+    "signalling.peer.removed": Text("删除下级平台{named}", "removed peer{named}"),
+    "signalling.peer.queried": Text("查询下级平台{named}的设备信息", "asked peer{named} about itself"),
+    "signalling.subscription.chosen": Text("设置对下级平台{named}的订阅", "chose the subscriptions to peer{named}"),
+    "signalling.camera.refused": Text(
+        "操作摄像机{camera}被拒{because}", "was refused the use of camera{camera}{because}"
+    ),
+    "signalling.ptz.taken": Text("开始控制摄像机{camera}的云台", "began to move camera{camera}"),
+    "signalling.preset.changed": Text("修改摄像机{camera}的预置位", "changed a preset of camera{camera}"),
+    "signalling.recordings.searched": Text("检索摄像机{camera}的录像", "searched recordings of camera{camera}"),
+    "signalling.device.commanded": Text("向设备{named}发出控制命令", "sent a command to device{named}"),
+    "signalling.alarm.confirmed": Text("确认设备报警", "confirmed an alarm"),
     "signalling.catalogue.queried": Text("查询下级平台{named}的目录", "queried the catalogue of peer{named}"),
     "sharing.request.created": Text("起草共享申请 {request}{cameras}", "drafted sharing request {request}{cameras}"),
     "sharing.request.changed": Text("修改共享申请 {request}", "changed sharing request {request}"),

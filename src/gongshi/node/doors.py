@@ -9,7 +9,11 @@ from gongshi.node.stream import door as events
 from gongshi.node.system import door as system
 from gongshi.registry.api import door as registry
 from gongshi.sharing.api import door as sharing
+from gongshi.signalling.alarm_api import door as alarms
 from gongshi.signalling.api import door as signalling
+from gongshi.signalling.camera_api import door as steering
+from gongshi.signalling.channel_api import door as channels
+from gongshi.signalling.manage_api import door as managing
 from gongshi.signalling.uppers.api import door as uppers
 
 DOORS: tuple[Door, ...] = (
@@ -17,6 +21,10 @@ DOORS: tuple[Door, ...] = (
     registry,
     inventory,
     signalling,
+    managing,
+    channels,
+    steering,
+    alarms,
     uppers,
     sharing,
     media,

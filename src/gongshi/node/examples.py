@@ -13,6 +13,8 @@ PATH_VALUES: Final[Mapping[str, Any]] = {
     "code": "34150400551328000001",
     "id": 1,
     "account_id": 12,
+    "alarm_id": 1,
+    "channel_id": 7,
     "filing_id": 1,
     "finding_id": 8,
     "login_id": "01a202bc-af58-777f-bd96-c1901de7e6d7",

@@ -52,6 +52,7 @@ AUDIENCE: Mapping[str, tuple[str, MayKnow]] = {
     "sharing.decision.": ("request", _own_organisation_or("data_bureau", "police_officer")),
     "sharing.grant.": ("grant", _own_organisation_or("data_bureau", "police_officer")),
     "signalling.peer.": ("peer", _own_organisation_or("system_admin", "police_officer")),
+    "signalling.alarm.": ("alarm", _own_organisation_or("system_admin", "police_officer")),
     "signalling.upper.": ("upper", _roles("system_admin", "police_officer", "data_bureau")),
 }
 """Event names by prefix: the kind pages know them by, and who may hear them. Everything else stays inside."""
@@ -130,7 +131,7 @@ class Hub:
 
 @door.get("", permission=SIGNED_IN, summary="Server-sent events", response_class=StreamingResponse)
 async def events(caller: Caller) -> StreamingResponse:
-    """Events the caller may know: `session.*`, `filing.*`, `request.*`, `grant.*`, `peer.*`, `upper.*`."""
+    """Events the caller may know: `session.*`, `filing.*`, `request.*`, `grant.*`, `peer.*`, `alarm.*`, `upper.*`."""
     hub: Hub = caller.state.hub
     listener = hub.listen(caller.subject)
 

@@ -1,12 +1,12 @@
 """Routes of signalling: connected platforms, what they show, and asking them again."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from fastapi import Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from gongshi.access.door import Caller, CallerContext, Door, ObjectId, Thing
+from gongshi.access.door import Caller, CallerContext, Door, ObjectId, Thing, etag
 from gongshi.audit import service as audit
 from gongshi.kit import clock
 from gongshi.kit.errors import NotFound
@@ -14,7 +14,7 @@ from gongshi.kit.paging import MAX_LIMIT, decode_cursor, encode_cursor
 from gongshi.protocols.codes import Edition
 from gongshi.protocols.manscdp import version_edition
 from gongshi.registry.models import Camera
-from gongshi.signalling import repository, service
+from gongshi.signalling import capture, repository, service
 from gongshi.signalling.models import Channel, Peer
 from gongshi.signalling.repository import PeerRow
 from gongshi.signalling.schemas import (
@@ -33,6 +33,15 @@ from gongshi.signalling.schemas import (
 )
 
 door = Door(prefix="/api/v1/peers", tag="peers")
+
+
+_FILES: dict[str, Any] = {
+    "text/plain": {
+        "schema": {"type": "string"},
+        "example": "2026-03-01T08:00:00.123+08:00 <<< udp:10.5.2.31:5060 12 bytes\r\nREGISTER sip:...",
+    },
+    "application/vnd.tcpdump.pcap": {"schema": {"type": "string", "format": "binary"}, "example": "pcap"},
+}
 
 
 class SignalPort(Protocol):
@@ -64,7 +73,9 @@ def _actions(caller: CallerContext, row: PeerRow) -> list[str]:
     online = row.binding is not None and row.binding.state == "online"
     actions: list[str] = []
     if caller.permits("signalling.peer.query", thing).allowed:
-        actions += ["query_catalogue", "trace"] if online else ["trace"]
+        actions += ["query_catalogue", "query", "trace"] if online else ["trace"]
+    if caller.permits("signalling.peer.change", thing).allowed:
+        actions += ["change", "subscribe"]
     return actions
 
 
@@ -97,6 +108,10 @@ def _peer_fields(
         "media_transport": peer.media_transport,
         "keepalive_interval": peer.keepalive_interval,
         "keepalive_misses": peer.keepalive_misses,
+        "enabled": peer.enabled,
+        "pinned_edition": peer.edition,
+        "charset": peer.charset,
+        "version": peer.version,
         "channels": channels,
         "online_channels": on if state == "online" else 0,
         "last_run": _run(run),
@@ -177,9 +192,10 @@ async def create_peer(body: PeerIn, caller: Caller, response: Response) -> NewPe
 
 
 @door.get("/{peer_id}", permission="signalling.peer.see", summary="One peer")
-async def peer(peer_id: ObjectId, caller: Caller) -> PeerOut:
+async def peer(peer_id: ObjectId, caller: Caller, response: Response) -> PeerOut:
     async with caller.read() as session:
         row = await _peer(caller, session, peer_id, "signalling.peer.see")
+        response.headers["ETag"] = etag(row.peer.version)
         return (await _shown(caller, session, [row]))[0]
 
 
@@ -211,6 +227,7 @@ def _channel(channel: Channel, camera: Camera | None) -> ChannelOut:
         address=channel.address,
         parent=channel.parent,
         status=channel.status,
+        fault=channel.fault,
         longitude=channel.longitude,
         latitude=channel.latitude,
         camera=CameraRef(code=camera.code, name=camera.name) if camera is not None else None,
@@ -237,10 +254,30 @@ async def query_catalogue(peer_id: ObjectId, caller: Caller) -> AskedOut:
     return AskedOut(**asked)
 
 
-@door.get("/{peer_id}/trace", permission="signalling.peer.query", summary="The last SIP messages from and to a peer")
-async def trace(peer_id: ObjectId, caller: Caller) -> TraceOut:
+@door.get(
+    "/{peer_id}/trace",
+    permission="signalling.peer.query",
+    summary="The last SIP messages from and to a peer",
+    response_model=TraceOut,
+    responses={200: {"content": _FILES}},
+)
+async def trace(
+    peer_id: ObjectId,
+    caller: Caller,
+    format: Annotated[Literal["json", "text", "pcap"], Query(description="`text` and `pcap` are files")] = "json",
+) -> TraceOut | Response:
     """Oldest first, at most 200, since the signal role started. Passwords and digest answers are removed."""
     async with caller.read() as session:
-        await _peer(caller, session, peer_id, "signalling.peer.query")
+        row = await _peer(caller, session, peer_id, "signalling.peer.query")
     lines = await _signal(caller).call("trace", timeout=5.0, peer_id=peer_id)
-    return TraceOut(items=[TraceLine(**line) for line in lines])
+    if format == "json":
+        return TraceOut(items=[TraceLine(**line) for line in lines])
+    settings = caller.state.settings.sip
+    if format == "text":
+        return _file(capture.as_text(lines).encode(), "text/plain; charset=utf-8", f"{row.peer.code}.txt")
+    data = capture.as_pcap(lines, settings.advertise or settings.host, settings.port)
+    return _file(data, "application/vnd.tcpdump.pcap", f"{row.peer.code}.pcap")
+
+
+def _file(data: bytes, kind: str, name: str) -> Response:
+    return Response(data, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})

@@ -42,14 +42,15 @@ class Control:
     ) -> dict[str, Any]:
         """Carry a command out: `{"result": "ok"}` when the device said so, `"sent"` when none is due.
 
+        `taken` says whether the holder moves the camera from now on, and did not before.
+
         Raises PtzHeld, CallFailed when it is offline, NotInEdition, QueryFailed (`device_error` for Result ERROR).
         """
-        if command.GROUP == "ptz" and holder is not None:
-            self.desk.take(peer, code, holder)
+        taken = command.GROUP == "ptz" and holder is not None and self.desk.take(peer, code, holder)
         if not command.ANSWERED:
             self.desk.went(peer, code, command, self._policy.dead_man if dead_man is None else dead_man)
             await self._exchanges.tell(peer, code, DEVICE_CONTROL, lambda sn: DeviceControl(code, sn, command), to=code)
-            return {"result": "sent"}
+            return {"result": "sent", "taken": taken}
         answer = await self._exchanges.one(
             peer, code, DEVICE_CONTROL, lambda sn: DeviceControl(code, sn, command), to=code
         )

@@ -55,8 +55,8 @@ class Desk:
         held = self._held.get((peer.id, code))
         return held.holder if held is not None and held.until > monotonic() else None
 
-    def take(self, peer: PeerState, code: str, holder: Holder) -> None:
-        """Hold a camera, or go on holding it. Raises PtzHeld naming who has it."""
+    def take(self, peer: PeerState, code: str, holder: Holder) -> bool:
+        """Hold a camera, or go on holding it; True when it was not held by them. Raises PtzHeld naming who has it."""
         now, key = monotonic(), (peer.id, code)
         held = self._held.get(key)
         if held is not None and held.until > now and not held.holder.same(holder):
@@ -71,11 +71,13 @@ class Desk:
                     {**asdict(held.holder), "seconds": left},
                 )
             self._stop(key, peer)
+        fresh = held is None or held.until <= now or not held.holder.same(holder)
         if held is None or not held.holder.same(holder):
             held = self._held[key] = _Held(holder, 0.0)
         held.holder, held.until = holder, now + self._policy.ptz_hold
         if len(self._held) > 1_000:
             self._held = {k: h for k, h in self._held.items() if h.until > now or h.alarm is not None}
+        return fresh
 
     def release(self, peer: PeerState, code: str, holder: Holder) -> None:
         """Give a camera back at once."""

@@ -1,7 +1,7 @@
 """All SQL of what devices report: answers, alarms, positions, faults, subscriptions. One statement per batch."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gongshi.registry.models import Camera, Organisation
-from gongshi.signalling.models import Alarm, Peer, PeerSubscription, Position, Said
+from gongshi.signalling.models import Alarm, Channel, Peer, PeerSubscription, Position, Said
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -112,7 +112,7 @@ AlarmRow = tuple[Alarm, Peer, Camera | None]
 
 
 async def alarms(
-    session: AsyncSession, *where: ColumnElement[bool], before: tuple[datetime, int] | None, limit: int
+    session: AsyncSession, *where: ColumnElement[bool], before: int | None, limit: int
 ) -> Sequence[AlarmRow]:
     """Alarms, newest first; `where` may speak of Alarm, Peer, Organisation and Camera."""
     query = (
@@ -121,12 +121,11 @@ async def alarms(
         .join(Organisation, Organisation.id == Peer.organisation_id)
         .outerjoin(Camera, Camera.id == Alarm.camera_id)
         .where(*where)
-        .order_by(Alarm.received_at.desc(), Alarm.id.desc())
+        .order_by(Alarm.id.desc())
         .limit(limit)
     )
     if before is not None:
-        moment, number = before
-        query = query.where((Alarm.received_at < moment) | ((Alarm.received_at == moment) & (Alarm.id < number)))
+        query = query.where(Alarm.id < before)
     return [(alarm, peer, camera) for alarm, peer, camera in await session.execute(query)]
 
 
@@ -141,6 +140,16 @@ async def alarm(session: AsyncSession, alarm_id: int) -> tuple[Alarm, Peer, Orga
     )
     row = (await session.execute(query)).first()
     return None if row is None else (row[0], row[1], row[2], row[3])
+
+
+async def organisations(session: AsyncSession, ids: Collection[int]) -> Mapping[int, Organisation]:
+    """Units by number."""
+    return {unit.id: unit for unit in await session.scalars(select(Organisation).where(Organisation.id.in_(ids)))}
+
+
+async def channel_named(session: AsyncSession, peer_id: int, code: str) -> int | None:
+    """Number of a peer's channel of that code."""
+    return await session.scalar(select(Channel.id).where(Channel.peer_id == peer_id, Channel.code == code))
 
 
 # -- positions and faults --------------------------------------------------------------------------------------------

@@ -335,9 +335,9 @@ async def seen_camera(session: AsyncSession, camera_id: int) -> tuple[Channel, P
     return None if row is None else (row[0], row[1], row[2])
 
 
-def reach(subject: Subject) -> list[ColumnElement[bool]]:
+def reach(subject: Subject, permission: str = "signalling.peer.see") -> list[ColumnElement[bool]]:
     """Conditions on Peer and Organisation for the peers that a person's roles let them see; the SQL of `permit`."""
-    reaches = {level for role, level in TABLE["signalling.peer.see"].items() if role in subject.roles}
+    reaches = {level for role, level in TABLE[permission].items() if role in subject.roles}
     if "all" in reaches:
         return []
     ways: list[ColumnElement[bool]] = []

@@ -40,7 +40,11 @@ class PeerOut(BaseModel):
     address: str | None = Field(examples=["udp 10.5.2.31:5060"])
     media_transport: str
     keepalive_interval: int = Field(description="Seconds")
-    keepalive_misses: int
+    keepalive_misses: int = Field(description="0: not judged by keepalives")
+    enabled: bool
+    pinned_edition: str | None = Field(description="Edition chosen by an operator; null: as announced")
+    charset: str | None = Field(description="Charset chosen by an operator; null: GB 18030")
+    version: int = Field(description="The ETag")
     channels: int = Field(description="Cameras and other devices in its catalogue")
     online_channels: int
     last_run: RunOut | None
@@ -89,6 +93,7 @@ class ChannelOut(BaseModel):
     address: str | None
     parent: str | None
     status: str = Field(description="on or off")
+    fault: str | None = Field(description="video_lost or defect, as the peer notified last")
     longitude: float | None
     latitude: float | None
     camera: CameraRef | None = Field(description="The declared camera of the same code")

@@ -8,6 +8,7 @@ from typing import Any
 from gongshi.protocols.codes import Edition
 from gongshi.protocols.manscdp import Envelope, parse
 from gongshi.protocols.sip import Notifier, Request, Uri, Via, new_branch, new_tag
+from gongshi.signalling.server import SignalServer
 from integration.signalling.conftest import PASSWORD, PLATFORM
 from integration.signalling.device import NODE, Device
 
@@ -110,5 +111,5 @@ class Talker(Device):
         return (await self.ask(request)).status
 
 
-def talker(server: object, edition: Edition = Edition.E2016, code: str = PLATFORM) -> Talker:
-    return Talker(code, server.port, edition)  # type: ignore[attr-defined]
+def talker(server: SignalServer, edition: Edition = Edition.E2016, code: str = PLATFORM) -> Talker:
+    return Talker(code, server.port, edition)

@@ -24,6 +24,7 @@ from gongshi.protocols.manscdp import (
     split_records,
 )
 from gongshi.protocols.ptz import Lens, Move, Stop, decode
+from gongshi.signalling.device_problems import PtzHeld
 from integration.signalling.conftest import PLATFORM, until
 from integration.signalling.talking import talker
 
@@ -266,9 +267,9 @@ async def test_a_command_without_an_answer_waits_for_none(world, channel):
     server = await world.start(catalogue_on_register=False, query_seconds=30.0)
     async with talker(server).talking() as device:
         result = await server._devices.order("move", channel[1], params={"pan": 1, "speed": 100}, actor=ANNA)
-        assert result == {"result": "sent"}
+        assert result == {"result": "sent", "taken": True}
         assert moves(device) == [Move(pan=1, pan_speed=255)]
-        assert await server._devices.order("reboot", channel[1]) == {"result": "sent"}
+        assert await server._devices.order("reboot", channel[1]) == {"result": "sent", "taken": False}
 
 
 async def test_a_command_with_an_answer_waits_for_it(world, channel):
@@ -321,7 +322,8 @@ async def test_a_camera_belongs_to_who_moves_it(world, channel):
             await server._devices.order("move", channel[1], params={"pan": -1}, actor=BERND)
         assert (caught.value.status, caught.value.code) == (409, "ptz_held")
         assert "Anna" in caught.value.detail.zh
-        assert caught.value.data["name"] == "Anna"  # type: ignore[attr-defined]
+        assert isinstance(caught.value, PtzHeld)
+        assert caught.value.data["name"] == "Anna"
         assert (await server._devices.ptz_holder(channel[1]))["name"] == "Anna"
         # Greater priority takes over, and what the other one moved is stopped first.
         await server._devices.order("move", channel[1], params={"pan": -1}, actor=BERND | {"priority": 9})

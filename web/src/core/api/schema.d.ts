@@ -48,6 +48,38 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/alarms": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get: operations["alarms_api_v1_alarms_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/alarms/{alarm_id}/confirm": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post: operations["confirm_api_v1_alarms__alarm_id__confirm_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/audit/checkpoints": {
     parameters: {
       query?: never;
@@ -192,6 +224,54 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  "/api/v1/cameras/{code}/presets": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get: operations["presets_api_v1_cameras__code__presets_get"];
+    put?: never;
+    post: operations["change_preset_api_v1_cameras__code__presets_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/cameras/{code}/ptz": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post: operations["move_api_v1_cameras__code__ptz_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/cameras/{code}/recordings": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get: operations["recordings_api_v1_cameras__code__recordings_get"];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   "/api/v1/cameras/{code}/sessions": {
     parameters: {
       query?: never;
@@ -202,6 +282,54 @@ export interface paths {
     get?: never;
     put?: never;
     post: operations["open_camera_api_v1_cameras__code__sessions_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/cameras/{code}/talk": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post: operations["talk_at_camera_api_v1_cameras__code__talk_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/channels/{channel_id}/commands": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post: operations["command_api_v1_channels__channel_id__commands_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/channels/{channel_id}/presets": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get: operations["presets_api_v1_channels__channel_id__presets_get"];
+    put?: never;
+    post?: never;
     delete?: never;
     options?: never;
     head?: never;
@@ -650,6 +778,22 @@ export interface paths {
     get: operations["peer_api_v1_peers__peer_id__get"];
     put?: never;
     post?: never;
+    delete: operations["remove_peer_api_v1_peers__peer_id__delete"];
+    options?: never;
+    head?: never;
+    patch: operations["change_peer_api_v1_peers__peer_id__patch"];
+    trace?: never;
+  };
+  "/api/v1/peers/{peer_id}/answers": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get: operations["answers_api_v1_peers__peer_id__answers_get"];
+    put?: never;
+    post?: never;
     delete?: never;
     options?: never;
     head?: never;
@@ -681,6 +825,54 @@ export interface paths {
     };
     get: operations["channels_api_v1_peers__peer_id__channels_get"];
     put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/peers/{peer_id}/password": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post: operations["set_password_api_v1_peers__peer_id__password_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/peers/{peer_id}/queries": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    post: operations["query_api_v1_peers__peer_id__queries_post"];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  "/api/v1/peers/{peer_id}/subscriptions": {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get: operations["subscriptions_api_v1_peers__peer_id__subscriptions_get"];
+    put: operations["subscribe_api_v1_peers__peer_id__subscriptions_put"];
     post?: never;
     delete?: never;
     options?: never;
@@ -1130,7 +1322,7 @@ export interface components {
     AccessOut: {
       catalogue: boolean;
       code: string;
-      items: components["schemas"]["HolderOut"][];
+      items: components["schemas"]["gongshi__sharing__schemas__HolderOut"][];
     };
     AccountIn: {
       display_name: string;
@@ -1161,6 +1353,31 @@ export interface components {
       items: components["schemas"]["AccountOut"][];
       next_cursor: string | null;
     };
+    AlarmOut: {
+      alarm_at: string;
+      allowed_actions: string[];
+      camera: {
+        [key: string]: unknown;
+      } | null;
+      code: string;
+      confirmed_at: string | null;
+      confirmed_by: string | null;
+      description: string | null;
+      id: number;
+      kind: string;
+      method: number | null;
+      note: string | null;
+      peer: {
+        [key: string]: unknown;
+      };
+      priority: number | null;
+      received_at: string;
+      type: number | null;
+    };
+    AlarmsOut: {
+      items: components["schemas"]["AlarmOut"][];
+      next_cursor: string | null;
+    };
     AliasIn: {
       alias: string;
       camera: string;
@@ -1169,6 +1386,15 @@ export interface components {
       grant: number;
       number: string;
       until: string;
+    };
+    AnswerOut: {
+      answer: {
+        [key: string]: unknown;
+      };
+      kind: string;
+    };
+    AnswersOut: {
+      items: components["schemas"]["SaidOut"][];
     };
     ArchiveFieldOut: {
       display: string | null;
@@ -1257,6 +1483,7 @@ export interface components {
       camera: components["schemas"]["CameraRef"] | null;
       civil_code: string | null;
       code: string;
+      fault: string | null;
       first_seen_at: string;
       gone_at: string | null;
       id: number;
@@ -1306,6 +1533,24 @@ export interface components {
       label: string;
       meaning: string;
       value: string;
+    };
+    CommandIn: {
+      card?: number | null;
+      command: "key_frame" | "record_start" | "record_stop" | "guard_set" | "guard_reset" | "alarm_reset" | "home_position" | "reboot" | "upgrade" | "format";
+      confirm?: string | null;
+      enabled?: boolean | null;
+      file_url?: string | null;
+      firmware?: string | null;
+      manufacturer?: string | null;
+      method?: number | null;
+      preset?: number | null;
+      reset_time?: number | null;
+      stream_number?: number | null;
+      type?: number | null;
+    };
+    ConfirmIn: {
+      note?: string;
+      reset?: boolean;
     };
     ControlIn: {
       action: "pause" | "resume" | "scale" | "seek" | "teardown";
@@ -1547,22 +1792,6 @@ export interface components {
     Health: {
       status: string;
     };
-    HolderOut: {
-      actions: string[];
-      basis: string;
-      grant: number | null;
-      grant_number: string | null;
-      hours: {
-        [key: string]: unknown;
-      } | null;
-      kind: string;
-      organisation: components["schemas"]["UnitOut"] | null;
-      people: number | null;
-      purpose: components["schemas"]["Bilingual"] | null;
-      suspended: boolean;
-      valid_from: string;
-      valid_to: string | null;
-    };
     HoursIO: {
       days?: number[];
       from?: string;
@@ -1644,8 +1873,10 @@ export interface components {
       address: string | null;
       allowed_actions: string[];
       channels: number;
+      charset: string | null;
       code: string;
       edition: string | null;
+      enabled: boolean;
       expires_at: string | null;
       id: number;
       keepalive_at: string | null;
@@ -1657,6 +1888,7 @@ export interface components {
       online_channels: number;
       organisation: components["schemas"]["OrganisationRef"];
       password: string;
+      pinned_edition: string | null;
       reason: string | null;
       registered_at: string | null;
       server: {
@@ -1664,6 +1896,7 @@ export interface components {
       };
       state: string;
       user_agent: string | null;
+      version: number;
     };
     OpenedOut: {
       basis: string;
@@ -1688,9 +1921,18 @@ export interface components {
       figures: components["schemas"]["FigureOut"][];
       needs: components["schemas"]["NeedOut"][];
     };
-    PasswordIn: {
-      new: string;
-      old: string;
+    PasswordOut: {
+      password: string;
+    };
+    PeerChange: {
+      charset?: ("gb18030" | "utf-8") | null;
+      edition?: ("2016" | "2022") | null;
+      enabled?: boolean | null;
+      keepalive_interval?: number | null;
+      keepalive_misses?: number | null;
+      media_transport?: ("udp" | "tcp_passive") | null;
+      name?: string | null;
+      organisation?: number | string | null;
     };
     PeerIn: {
       code: string;
@@ -1705,8 +1947,10 @@ export interface components {
       address: string | null;
       allowed_actions: string[];
       channels: number;
+      charset: string | null;
       code: string;
       edition: string | null;
+      enabled: boolean;
       expires_at: string | null;
       id: number;
       keepalive_at: string | null;
@@ -1717,10 +1961,12 @@ export interface components {
       name: string;
       online_channels: number;
       organisation: components["schemas"]["OrganisationRef"];
+      pinned_edition: string | null;
       reason: string | null;
       registered_at: string | null;
       state: string;
       user_agent: string | null;
+      version: number;
     };
     PeersOut: {
       items: components["schemas"]["PeerOut"][];
@@ -1730,6 +1976,47 @@ export interface components {
       paused: boolean;
       position: number;
       scale: number;
+    };
+    PresetIn: {
+      action: "set" | "call" | "delete";
+      name?: string;
+      number: number;
+    };
+    PresetOut: {
+      name: string;
+      number: number;
+    };
+    PresetsOut: {
+      complete: boolean;
+      items: components["schemas"]["PresetOut"][];
+    };
+    PtzIn: {
+      command: "move" | "stop" | "focus" | "iris" | "preset_call" | "cruise_start" | "cruise_add" | "cruise_remove" | "cruise_speed" | "cruise_stay" | "scan_start" | "scan_left" | "scan_right" | "scan_speed" | "auxiliary_on" | "auxiliary_off" | "drag_zoom_in" | "drag_zoom_out" | "precise";
+      focus?: number | null;
+      group?: number | null;
+      iris?: number | null;
+      length?: number | null;
+      length_x?: number | null;
+      length_y?: number | null;
+      mid_x?: number | null;
+      mid_y?: number | null;
+      number?: number | null;
+      pan?: number | null;
+      preset?: number | null;
+      speed?: number | null;
+      tilt?: number | null;
+      value?: number | null;
+      width?: number | null;
+      zoom?: number | null;
+    };
+    PtzOut: {
+      holder?: components["schemas"]["gongshi__signalling__device_schemas__HolderOut"] | null;
+      result: "ok" | "sent";
+      session_id?: string | null;
+    };
+    QueryIn: {
+      kind: "device_info" | "device_status" | "config";
+      types?: string[];
     };
     Readiness: {
       parts: {
@@ -1749,6 +2036,19 @@ export interface components {
       matched: number;
       seen_undeclared: components["schemas"]["SeenOut"][];
       truncated: boolean;
+    };
+    RecordingOut: {
+      file_size: number | null;
+      from: string | null;
+      name: string;
+      stream_number: number | null;
+      to: string | null;
+      type: string;
+    };
+    RecordingsOut: {
+      complete: boolean;
+      items: components["schemas"]["RecordingOut"][];
+      spans: components["schemas"]["SpanOut"][];
     };
     RegionFigures: {
       cameras: number;
@@ -1851,6 +2151,10 @@ export interface components {
       valid_from?: string | null;
       valid_to?: string | null;
     };
+    ResultOut: {
+      result: "ok" | "sent";
+      session_id?: string | null;
+    };
     RevokeIn: {
       reason: string;
     };
@@ -1888,6 +2192,14 @@ export interface components {
       received: number;
       started_at: string;
       state: string;
+    };
+    SaidOut: {
+      at: string;
+      code: string;
+      kind: string;
+      value: {
+        [key: string]: unknown;
+      };
     };
     SeenOut: {
       code: string;
@@ -1950,6 +2262,13 @@ export interface components {
       next_cursor: string | null;
       total: number;
     };
+    SpanOut: {
+      declared: number | null;
+      from: string;
+      received: number;
+      state: string;
+      to: string;
+    };
     StepOut: {
       at: string;
       detail: {
@@ -1984,16 +2303,31 @@ export interface components {
     SubmitIn: {
       valid_rows_only?: boolean;
     };
-    SubscriptionOut: {
-      package: string;
-      scope: string;
-      seconds: number;
+    SubscriptionIn: {
+      interval?: number | null;
+      on: boolean;
+      package: "catalogue" | "alarm" | "mobile_position" | "ptz_position";
+    };
+    SubscriptionsOut: {
+      items: components["schemas"]["gongshi__signalling__device_schemas__SubscriptionOut"][];
     };
     TableOut: {
       fields: components["schemas"]["FieldOut"][];
       notes: string[];
       sheet: string;
       title: string;
+    };
+    TalkIn: {
+      reason: string;
+    };
+    TalkOut: {
+      basis: string;
+      codec?: "g711a";
+      expires_at: string;
+      id: string;
+      not_after: string | null;
+      sample_rate?: 8000;
+      url: string;
     };
     TraceLine: {
       at: string;
@@ -2019,7 +2353,7 @@ export interface components {
       name: string;
     };
     UpperChange: {
-      charset?: ("utf-8" | "gb18030") | null;
+      charset?: ("gb18030" | "utf-8") | null;
       contact?: string | null;
       domain?: string | null;
       edition?: ("2016" | "2022") | null;
@@ -2041,7 +2375,7 @@ export interface components {
       username?: string | null;
     };
     UpperIn: {
-      charset?: ("utf-8" | "gb18030") | null;
+      charset?: ("gb18030" | "utf-8") | null;
       code: string;
       contact?: string | null;
       domain?: string | null;
@@ -2095,7 +2429,7 @@ export interface components {
       sources: string[];
       spoken: string | null;
       state: string;
-      subscriptions: components["schemas"]["SubscriptionOut"][];
+      subscriptions: components["schemas"]["gongshi__signalling__uppers__schemas__SubscriptionOut"][];
       transport: string;
       tree: string;
       username: string;
@@ -2187,6 +2521,10 @@ export interface components {
       name_en: string;
       region_code: string;
     };
+    gongshi__identity__schemas__PasswordIn: {
+      new: string;
+      old: string;
+    };
     gongshi__registry__schemas__CameraOut: {
       access: components["schemas"]["CameraAccess"];
       allowed_actions: string[];
@@ -2245,6 +2583,44 @@ export interface components {
       region_name: string;
       sensitive: boolean;
       sharing_class: string;
+    };
+    gongshi__sharing__schemas__HolderOut: {
+      actions: string[];
+      basis: string;
+      grant: number | null;
+      grant_number: string | null;
+      hours: {
+        [key: string]: unknown;
+      } | null;
+      kind: string;
+      organisation: components["schemas"]["UnitOut"] | null;
+      people: number | null;
+      purpose: components["schemas"]["Bilingual"] | null;
+      suspended: boolean;
+      valid_from: string;
+      valid_to: string | null;
+    };
+    gongshi__signalling__device_schemas__HolderOut: {
+      kind: string;
+      mine: boolean;
+      name: string;
+    };
+    gongshi__signalling__device_schemas__PasswordIn: {
+      password?: string | null;
+    };
+    gongshi__signalling__device_schemas__SubscriptionOut: {
+      interval: number | null;
+      notified_seconds_ago: number | null;
+      on: boolean;
+      package: string;
+      refusal: number | null;
+      seconds_left: number | null;
+      state: string;
+    };
+    gongshi__signalling__uppers__schemas__SubscriptionOut: {
+      package: string;
+      scope: string;
+      seconds: number;
     };
   };
   responses: never;
@@ -2405,6 +2781,94 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["NewPasswordOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  alarms_api_v1_alarms_get: {
+    parameters: {
+      query?: {
+        confirmed?: boolean | null;
+        peer?: number | null;
+        priority?: number | null;
+        cursor?: string | null;
+        limit?: number;
+      };
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["AlarmsOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  confirm_api_v1_alarms__alarm_id__confirm_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        alarm_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["ConfirmIn"];
+      };
+    };
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["AlarmOut"];
         };
       };
       default: {
@@ -2813,6 +3277,179 @@ export interface operations {
       };
     };
   };
+  presets_api_v1_cameras__code__presets_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        code: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["PresetsOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  change_preset_api_v1_cameras__code__presets_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        code: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["PresetIn"];
+      };
+    };
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ResultOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  move_api_v1_cameras__code__ptz_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        code: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["PtzIn"];
+      };
+    };
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["PtzOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  recordings_api_v1_cameras__code__recordings_get: {
+    parameters: {
+      query: {
+        from: string;
+        to: string;
+        type?: string;
+        centre?: boolean;
+      };
+      header?: never;
+      path: {
+        code: string;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["RecordingsOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
   open_camera_api_v1_cameras__code__sessions_post: {
     parameters: {
       query?: never;
@@ -2834,6 +3471,134 @@ export interface operations {
         };
         content: {
           "application/json": components["schemas"]["OpenedOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  talk_at_camera_api_v1_cameras__code__talk_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        code: string;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["TalkIn"];
+      };
+    };
+    responses: {
+      201: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["TalkOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  command_api_v1_channels__channel_id__commands_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        channel_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["CommandIn"];
+      };
+    };
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["ResultOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  presets_api_v1_channels__channel_id__presets_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        channel_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["PresetsOut"];
         };
       };
       default: {
@@ -3912,7 +4677,7 @@ export interface operations {
     };
     requestBody: {
       content: {
-        "application/json": components["schemas"]["PasswordIn"];
+        "application/json": components["schemas"]["gongshi__identity__schemas__PasswordIn"];
       };
     };
     responses: {
@@ -4106,6 +4871,126 @@ export interface operations {
       };
     };
   };
+  remove_peer_api_v1_peers__peer_id__delete: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        peer_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  change_peer_api_v1_peers__peer_id__patch: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        peer_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["PeerChange"];
+      };
+    };
+    responses: {
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  answers_api_v1_peers__peer_id__answers_get: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        peer_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["AnswersOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
   query_catalogue_api_v1_peers__peer_id__catalogue_post: {
     parameters: {
       query?: never;
@@ -4190,7 +5075,95 @@ export interface operations {
       };
     };
   };
-  trace_api_v1_peers__peer_id__trace_get: {
+  set_password_api_v1_peers__peer_id__password_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        peer_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["gongshi__signalling__device_schemas__PasswordIn"];
+      };
+    };
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["PasswordOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  query_api_v1_peers__peer_id__queries_post: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        peer_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["QueryIn"];
+      };
+    };
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["AnswerOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  subscriptions_api_v1_peers__peer_id__subscriptions_get: {
     parameters: {
       query?: never;
       header?: never;
@@ -4206,7 +5179,95 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
+          "application/json": components["schemas"]["SubscriptionsOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  subscribe_api_v1_peers__peer_id__subscriptions_put: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        peer_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        "application/json": components["schemas"]["SubscriptionIn"];
+      };
+    };
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/json": components["schemas"]["SubscriptionsOut"];
+        };
+      };
+      default: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          "application/problem+json": {
+            code: string;
+            detail: string;
+            errors?: {
+              code?: string;
+              field?: string;
+              message?: string;
+            }[];
+            status: number;
+            title: string;
+            type: string;
+          };
+        };
+      };
+    };
+  };
+  trace_api_v1_peers__peer_id__trace_get: {
+    parameters: {
+      query?: {
+        format?: "json" | "text" | "pcap";
+      };
+      header?: never;
+      path: {
+        peer_id: number;
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
           "application/json": components["schemas"]["TraceOut"];
+          "application/vnd.tcpdump.pcap": string;
+          "text/plain": string;
         };
       };
       default: {
