@@ -237,6 +237,10 @@ class Level:
         async with self.database.read() as session:
             return [tuple(row) for row in await session.execute(text(query), values)]
 
+    async def execute(self, query: str, **values: Any) -> None:
+        async with self.database.unit() as uow:
+            await uow.session.execute(text(query), values)
+
     async def channel(self, code: str, status: str = "on") -> int | None:
         """The number of a linked channel, once the catalogue has brought it in this state."""
         rows = await self.rows(
