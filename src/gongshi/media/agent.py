@@ -17,6 +17,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from gongshi.access.actions import Action
 from gongshi.access.follower import RightsUnavailable
 from gongshi.access.rights import load
 from gongshi.access.snapshot import RightsSnapshot
@@ -33,9 +34,10 @@ from gongshi.media.flow import Flow
 from gongshi.media.flows import Flows
 from gongshi.media.hearing import Hearing
 from gongshi.media.held import Held, overtaken, take_over, urls_out
-from gongshi.media.ports import ChannelDirectory, DeviceControl, Relay, Steering
+from gongshi.media.ports import ChannelDirectory, ChannelRef, DeviceControl, Relay, Steering
 from gongshi.media.reasons import SessionFailed
 from gongshi.media.repository import Waiting
+from gongshi.media.talks import Talks
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +83,10 @@ class MediaAgent:
         self._flows = Flows(database, engine, devices, domain_code, first_packet=self._settings.first_packet)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._always: set[asyncio.Task[Any]] = set()
-        self._carried = Carried(database, engine, self._flows, devices, self._spawn, linger=self._settings.linger)
+        self._talks = Talks(engine, devices, self._flows)
+        self._carried = Carried(
+            database, engine, self._flows, devices, self._talks, self._spawn, linger=self._settings.linger
+        )
         self._hearing = Hearing(
             database,
             self._flows,
@@ -185,11 +190,10 @@ class MediaAgent:
             channel = await self._channels.channel_of(session, held.camera_id)
         if channel is None:
             raise reasons.no_channel()
+        if held.action is Action.TALK:
+            return await self._open_talk(held, channel, host)
         held.flow = await self._flows.join(channel, held.camera_id, held.id, held.recording)
-        await self._check(held)
-        lease = clock.now() + timedelta(seconds=LEASE_SECONDS)
-        await self._engine.admit(str(held.id), held.flow.name, held.not_after, lease)
-        held.admitted = True
+        await self._admit(held, held.flow.name)
         # A right that ended while the engine was asked is seen here; one that ends later is seen by `_judge`.
         await self._check(held)
         way = await self._way(held, held.flow, host)
@@ -220,6 +224,25 @@ class MediaAgent:
         if not found.holds:
             raise SessionFailed(reasons.end_text(found.code), code=found.code, which=("right",))
         held.not_after = found.not_after
+
+    async def _admit(self, held: Held, stream: str) -> None:
+        """Let it into the engine, as long as its right holds."""
+        await self._check(held)
+        lease = clock.now() + timedelta(seconds=LEASE_SECONDS)
+        await self._engine.admit(str(held.id), stream, held.not_after, lease)
+        held.admitted = True
+
+    async def _open_talk(self, held: Held, channel: ChannelRef, host: str | None) -> dict[str, Any]:
+        answer = await self._talks.open(held, channel, host, lambda name: self._admit(held, name))
+        await self._check(held)
+        name = held.talk
+        if (
+            held.ending is not None
+            or name is None
+            or not await books.opened(self._database, held.id, UUID(name), held.not_after)
+        ):
+            raise overtaken(held)
+        return {**answer, "not_after": None if held.not_after is None else clock.local(held.not_after).isoformat()}
 
     async def _way(self, held: Held, flow: Flow, host: str | None) -> dict[str, Any]:
         """How the picture leaves: addresses for a viewer, or a sender that stands ready for an upper."""
@@ -334,11 +357,11 @@ class MediaAgent:
 
     async def _admit_again(self, held: Held) -> None:
         """Tell the engine the new end of a running session."""
-        if held.flow is None:
+        if held.stream is None:
             return
         with contextlib.suppress(Problem):
             lease = clock.now() + timedelta(seconds=LEASE_SECONDS)
-            await self._engine.admit(str(held.id), held.flow.name, held.not_after, lease)
+            await self._engine.admit(str(held.id), held.stream, held.not_after, lease)
 
     async def _watch(self) -> None:
         while True:
@@ -383,7 +406,7 @@ class MediaAgent:
                 continue
             # Once may be a worker that died a moment ago and is being replaced; nothing leaves the engine meanwhile.
             lost, held.missed = held.missed and name in missing, name in missing
-            if lost and held.flow is not None and held.flow.state == "live":
+            if lost and (held.flow is None or held.flow.state == "live"):
                 await self._carried.end(held, Ending("control_lost"))
 
     async def _people(self) -> None:

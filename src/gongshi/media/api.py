@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import Query, Response
 from sqlalchemy import ColumnElement, true
 
-from gongshi.access.actions import parse_action
+from gongshi.access.actions import Action, parse_action
 from gongshi.access.door import Caller, CallerContext, Door, Thing
 from gongshi.kit import clock
 from gongshi.kit.errors import BadRequest, FieldError, Invalid, NotFound
@@ -91,6 +91,37 @@ async def open_camera(
             purpose=_word(limits.get("purpose"), caller.lang),
         ),
         recording=_interval(body.from_, body.to),
+    )
+
+
+@door.post(
+    "/cameras/{code}/talk", permission="media.session.open", status_code=201, summary="Talk at a camera 对讲喊话"
+)
+async def talk_at_camera(
+    code: schemas.Code, body: schemas.TalkIn, caller: Caller, response: Response
+) -> schemas.TalkOut:
+    """Answers when the device is ready to be spoken to (GB/T 28181 §9.12); needs the action `talk`.
+
+    404 and 403 as for opening; 502: the device refuses (`no_voice`), does not call back or does not answer. It is a
+    session like any other: `DELETE /sessions/{id}` ends it, and so does the end of the right.
+    """
+    asked = Asked(
+        camera_code=code,
+        action=Action.TALK,
+        reason=body.reason,
+        address=caller.address,
+        request_id=caller.request_id,
+        host=caller.request.url.hostname,
+    )
+    opened = await open_session(caller.database, ports(caller), caller.subject, asked)
+    answer = opened.answer
+    response.headers["Location"] = f"/api/v1/sessions/{opened.id}"
+    return schemas.TalkOut(
+        id=opened.id,
+        url=answer["url"],
+        expires_at=datetime.fromisoformat(answer["expires_at"]),
+        not_after=None if answer["not_after"] is None else datetime.fromisoformat(answer["not_after"]),
+        basis=opened.decision.basis or "",
     )
 
 

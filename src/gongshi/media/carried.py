@@ -20,6 +20,7 @@ from gongshi.media.flows import Flows
 from gongshi.media.held import Held, Unwritten
 from gongshi.media.ports import DeviceControl
 from gongshi.media.reasons import SessionFailed, end_text
+from gongshi.media.talks import Talks
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +41,7 @@ class Carried:
         engine: MediaEngine,
         flows: Flows,
         devices: DeviceControl,
+        talks: Talks,
         spawn: Spawn,
         *,
         linger: float,
@@ -48,6 +50,7 @@ class Carried:
         self._engine = engine
         self._flows = flows
         self._devices = devices
+        self._talks = talks
         self._spawn = spawn
         self._linger = linger
         self._sessions: dict[UUID, Held] = {}
@@ -73,6 +76,10 @@ class Carried:
 
     def put(self, held: Held) -> None:
         self._sessions[held.id] = held
+
+    def talking(self, name: str) -> Held | None:
+        """Whose voice path it is."""
+        return next((held for held in self if held.talk == name), None)
 
     def on(self, flow: Flow) -> list[Held]:
         """Those who share a flow."""
@@ -166,6 +173,8 @@ class Carried:
             self._flows.numbers.release(held.ssrc, time.monotonic())
             held.ssrc = None
         flow = held.flow
+        if held.talk is not None:
+            self._spawn(self._talks.close(held), f"hush-{held.id}")
         if flow is None:
             return
         flow.sessions.discard(held.id)

@@ -186,7 +186,7 @@ class Capabilities:
     formats: frozenset[str]
     codecs: frozenset[str]
     verbs: frozenset[str]
-    """Optional verbs built in: of `start_sender`, `set_pace`, `talk`, `start_record`, `snapshot`."""
+    """Optional verbs built in: of `start_sender`, `set_pace`, `open_voice`, `start_record`, `snapshot`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,8 +378,20 @@ class MediaEngine(Protocol):
 
     async def stop_record(self, stream: str) -> None: ...
 
-    async def talk(self, stream: str, target: tuple[str, int], ssrc: int) -> int:
-        """Open a voice path to the device; the local port."""
+    async def open_voice(self, stream: str) -> None:
+        """Make a voice path to a device: a session is admitted to it, `start_sender` says where it goes.
+
+        What the session's viewer sends leaves as RTP of 20 ms (G.711 A-law), silence where nothing is said. Raises
+        `StreamExists`, `Unsupported`.
+        """
+        ...
+
+    async def close_voice(self, stream: str) -> None:
+        """End a voice path and its session. Unknown ones are no error."""
+        ...
+
+    def voice_url(self, session: str, stream: str, host: str | None = None) -> tuple[str, datetime]:
+        """Where an admitted session's viewer speaks (a WebSocket taking A-law), and until when it may connect."""
         ...
 
     def events(self) -> AsyncIterator[EngineEvent]:

@@ -105,6 +105,11 @@ class Hearing:
 
     async def device_ended(self, stream: str, reason: str) -> None:
         """The device or its platform ended the call: viewers are told at once instead of after a silence."""
+        talking = self._carried.talking(stream)
+        if talking is not None:
+            text = Text("设备挂断了对讲：可重新发起", "The device hung up; talk to it again")
+            await self._carried.end(talking, Ending("stream_lost", text))
+            return
         flow = self._flows.get(stream)
         if flow is None or flow.finished:
             # What it says after the end of a recording is its farewell.
@@ -148,10 +153,13 @@ class Hearing:
 
         A relay's address is gone with the worker, and a recording's place with it: those end, and may be opened anew.
         """
+        text = Text("媒体进程中断，未能恢复", "The media worker was lost")
+        talking = self._carried.talking(stream)
+        if talking is not None:
+            await self._carried.end(talking, Ending("stream_lost", text))
         flow = self._flows.get(stream)
         if flow is None:
             return
-        text = Text("媒体进程中断，未能恢复", "The media worker was lost")
         for held in self._carried.on(flow):
             if held.relay is not None or flow.recording is not None:
                 await self._carried.end(held, Ending("stream_lost", text))

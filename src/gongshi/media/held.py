@@ -32,6 +32,8 @@ class Held:
     flow: Flow | None = None
     recording: Recording | None = None
     relay: Relay | None = None
+    talk: str | None = None
+    """The voice path of a session that speaks; it has no flow."""
     ssrc: Ssrc | None = None
     """A number of ours for the relay, where the upper left the choice to us."""
     answered: bool = False
@@ -43,6 +45,11 @@ class Held:
     ended_at: float = 0.0
     figures: tuple[int, float] = (0, 0.0)
     starting: "asyncio.Task[Any] | None" = None
+
+    @property
+    def stream(self) -> str | None:
+        """What the engine knows it under: its flow or its voice path."""
+        return self.flow.name if self.flow is not None else self.talk
 
 
 @dataclass(slots=True)

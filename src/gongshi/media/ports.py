@@ -92,6 +92,18 @@ class DeviceControl(Protocol):
         """End the call of a stream; no error when there is none."""
         ...
 
+    async def talk_call(self, *, talk_id: str, channel_id: int) -> Mapping[str, Any]:
+        """Have the device call for our voice; where it wants it: `{"host", "port", "transport", "ssrc"}`."""
+        ...
+
+    async def talk_answer(self, *, talk_id: str, address: str, port: int, ssrc: int) -> None:
+        """Take that call; returns when the device has acknowledged. Raises a Problem."""
+        ...
+
+    async def talk_end(self, *, talk_id: str) -> None:
+        """End a voice call; no error when there is none."""
+        ...
+
     async def relay_ended(self, *, session_id: str, code: str, detail: Mapping[str, str]) -> None:
         """A session that was relayed to an upper has ended, though the upper did not hang up: it is told by BYE.
 
@@ -219,6 +231,15 @@ class RemoteDevices:
 
     async def bye(self, *, stream_id: str) -> None:
         await self._calls.call("bye", timeout=self._patience, stream_id=stream_id)
+
+    async def talk_call(self, *, talk_id: str, channel_id: int) -> Mapping[str, Any]:
+        return await self._calls.call("talk_call", timeout=self._patience, talk_id=talk_id, channel_id=channel_id)
+
+    async def talk_answer(self, *, talk_id: str, address: str, port: int, ssrc: int) -> None:
+        await self._calls.call("talk_answer", timeout=10.0, talk_id=talk_id, address=address, port=port, ssrc=ssrc)
+
+    async def talk_end(self, *, talk_id: str) -> None:
+        await self._calls.call("talk_end", timeout=10.0, talk_id=talk_id)
 
     async def relay_ended(self, *, session_id: str, code: str, detail: Mapping[str, str]) -> None:
         await self._calls.call("relay_ended", timeout=10.0, session_id=session_id, code=code, detail=dict(detail))

@@ -106,6 +106,8 @@ def end_text(code: str) -> Text:
 
 _DEVICE_SUSPECTS: Final[Mapping[str, tuple[Suspect, ...]]] = {
     "no_answer": ("address", "firewall", "device"),
+    "no_call_back": ("address", "firewall", "device"),
+    "voice_not_understood": ("codec",),
     "refused_415": ("codec",),
     "refused_488": ("codec",),
     "bad_answer": ("codec",),

@@ -103,6 +103,30 @@ class OpenedOut(BaseModel):
     """With `playback`: the page counts from its beginning; `control` steers it."""
 
 
+class TalkIn(BaseModel):
+    """A wish to speak at a camera."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"reason": "劝离危险水域人员"}})
+
+    reason: Annotated[str, StringConstraints(max_length=500)]
+
+
+class TalkOut(BaseModel):
+    """An open voice path: connect a WebSocket to `url` within `expires_at` and send G.711 A-law as binary messages.
+
+    8000 samples a second, one channel, messages of any length; silence is filled in. The address carries a token: never
+    pass it on.
+    """
+
+    id: UUID
+    url: str
+    codec: Literal["g711a"] = "g711a"
+    sample_rate: Literal[8000] = 8000
+    expires_at: datetime
+    not_after: datetime | None
+    basis: str
+
+
 class FreshUrlsOut(BaseModel):
     urls: UrlsOut
     expires_at: datetime

@@ -30,8 +30,10 @@ from gongshi.media.ports import AgentPort, Relay
 from gongshi.media.reasons import NoRight, SessionFailed, TooManyAtOnce
 from gongshi.media.repository import CameraRef
 
-VIEWED: Final = Action.LIVE | Action.PLAYBACK
-"""What a viewer can open; a relay to an upper can also be a download."""
+VIEWED: Final = Action.LIVE | Action.PLAYBACK | Action.TALK
+"""What a person can open."""
+RELAYED: Final = Action.LIVE | Action.PLAYBACK | Action.DOWNLOAD
+"""What an upper can have sent to it."""
 SHORTEST_REASON: Final = 2
 LONGEST: Final = timedelta(hours=24)
 """Old recorders fail at what spans more than one of their files."""
@@ -124,17 +126,17 @@ async def open_session(database: Database, ports: MediaPorts, subject: Subject, 
 
 def _offered(asked: Asked) -> None:
     """Is this a thing that can be opened at all? Raises Invalid."""
-    offered = VIEWED if asked.relay is None else VIEWED | Action.DOWNLOAD
+    offered = VIEWED if asked.relay is None else RELAYED
     if asked.action & ~offered or asked.action not in Action:
         raise _invalid(
             "action",
             "not_offered",
-            "可打开的操作：live（实时）与 playback（回放）",
-            "What can be opened: live and playback",
+            "可打开的操作：live（实时）、playback（回放）与 talk（对讲）",
+            "What can be opened: live, playback and talk",
         )
-    if asked.action is Action.LIVE:
+    if asked.action in {Action.LIVE, Action.TALK}:
         if asked.interval is not None:
-            raise _invalid("from", "not_a_recording", "实时调阅没有时间范围", "Live viewing has no time span")
+            raise _invalid("from", "not_a_recording", "只有录像有时间范围", "Only a recording has a time span")
         return
     if asked.interval is None:
         raise _invalid("from", "missing", "请给出录像的起止时间", "Say from when to when the recording is wanted")

@@ -397,9 +397,9 @@ class EngineContract:
         if "start_sender" not in capable.verbs:
             with pytest.raises(Unsupported):
                 await engine.start_sender("a", ("127.0.0.1", 9), 1, "udp")
-        if "talk" not in capable.verbs:
+        if "open_voice" not in capable.verbs:
             with pytest.raises(Unsupported):
-                await engine.talk("s", ("127.0.0.1", 9), 1)
+                await engine.open_voice("v")
 
     async def test_many_streams_at_once(self, engine: MediaEngine, listener: Listener) -> None:
         receivers: list[Receiver] = await asyncio.gather(

@@ -1,4 +1,4 @@
-"""A recording from end to end: a simulated platform on real sockets, the signalling server, a media worker, a viewer."""
+"""Recordings and voice from end to end: a simulated platform, the signalling server, a media worker, a viewer."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,9 +22,11 @@ from gongshi.kit.secretbox import SecretBox
 from gongshi.media.agent import AgentSettings, MediaAgent
 from gongshi.media.embedded import EmbeddedEngine, EmbeddedSettings
 from gongshi.media.ports import ChannelRef, Relay, Transport
+from gongshi.media.reasons import SessionFailed
 from gongshi.media.sessions import Asked, MediaPorts, Opened, open_session
 from gongshi.protocols.codes import Edition
 from gongshi.signalling import service as signalling
+from gongshi.signalling.calls_talk import Talks
 from gongshi.signalling.policy import Policy
 from gongshi.signalling.server import SignalServer
 from gongshi.simulator import PlatformConfig, SimulatedPlatform, generate_channels
@@ -32,6 +34,7 @@ from gongshi.simulator.video.encoder import Format
 from integration.access import helpers
 from integration.media.relays import UPPERS, Upper, pictures
 from integration.media.support import OPEN, get
+from unit.media.test_voice import masked
 
 NODE, PEER = "34150000002000000001", "34150200002000000001"
 BOX = SecretBox(bytes(32))
@@ -43,8 +46,9 @@ SECONDS = 20
 class Devices:
     """`DeviceControl` on the server in this process, as the node's internal calls make it."""
 
-    def __init__(self, server: SignalServer) -> None:
+    def __init__(self, server: SignalServer, talks: Talks) -> None:
         self._server = server
+        self.talks = talks
         self.ended: list[str] = []
 
     async def invite(self, **order: Any) -> dict[str, Any]:
@@ -58,6 +62,15 @@ class Devices:
 
     async def bye(self, *, stream_id: str) -> None:
         await self._server.bye(stream_id)
+
+    async def talk_call(self, *, talk_id: str, channel_id: int) -> dict[str, Any]:
+        return await self.talks.call(talk_id, channel_id)
+
+    async def talk_answer(self, *, talk_id: str, address: str, port: int, ssrc: int) -> None:
+        await self.talks.answer(talk_id, address, port, ssrc)
+
+    async def talk_end(self, *, talk_id: str) -> None:
+        await self.talks.end(talk_id)
 
     async def relay_ended(self, *, session_id: str, code: str, detail: Any) -> None:
         self.ended.append(code)
@@ -127,6 +140,8 @@ async def stack(
         BOX,
         policy=Policy(write_every=0.02, housekeeping=0.05, bye_seconds=1.0, catalogue_on_register=False),
     )
+    talks = Talks(server.ground, database)
+    server.admit(talks)
     await server.start()
     platform = SimulatedPlatform(
         PlatformConfig(
@@ -138,6 +153,7 @@ async def stack(
             server_code=NODE,
             keepalive=1.0,
             edition=request.param,
+            voice=True,
             format=Format(640, 368, 15),
             cache=tmp_path / "clips",
         )
@@ -161,13 +177,13 @@ async def stack(
                 subject_id=number,
                 basis="grant",
                 basis_id=number,
-                actions=Action.LIVE | Action.PLAYBACK | Action.DOWNLOAD,
+                actions=Action.LIVE | Action.PLAYBACK | Action.DOWNLOAD | Action.TALK,
                 camera_ids=[camera],
                 valid_from=clock.now() - timedelta(minutes=1),
                 valid_to=clock.now() + timedelta(hours=1),
             )
     await rights.reached(1)
-    devices, directory = Devices(server), Directory()
+    devices, directory = Devices(server, talks), Directory()
     engine = EmbeddedEngine(
         EmbeddedSettings(
             run=tmp_path, host="127.0.0.1", rtp_first=44_000, rtp_last=44_099, first_packet=5.0, silence=2.0
@@ -196,6 +212,7 @@ async def stack(
     while UPPERS:
         await UPPERS.pop().stop()
     await agent.stop()
+    await talks.stop()
     await platform.__aexit__(None, None, None)
     await rights.stop()
     await server.stop()
@@ -256,3 +273,62 @@ async def test_a_download_goes_through_to_an_upper(stack: Stack) -> None:
     assert stack.devices.ended == ["finished"]
     seen = pictures(upper.packets)
     assert len(seen) > 100
+
+
+async def speak(stack: Stack) -> tuple[Opened, Any]:
+    """A browser with a microphone."""
+    opened = await open_session(
+        stack.database, MediaPorts(stack.rights, stack.agent), SUBJECT, Asked(stack.code, Action.TALK, "劝离危险水域")
+    )
+    url = str(opened.answer["url"])
+    assert url.startswith("ws://127.0.0.1:")
+    answer = await get(
+        url,
+        Upgrade="websocket",
+        Connection="Upgrade",
+        Sec_WebSocket_Key="dGhlIHNhbXBsZSBub25jZQ==",
+        Sec_WebSocket_Version="13",
+    )
+    assert answer.status == 101
+    return opened, answer
+
+
+async def heard(stack: Stack, packets: int) -> None:
+    async with asyncio.timeout(5):
+        while not stack.platform.broadcasts.running or stack.platform.broadcasts.running[0].packets < packets:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_voice_reaches_the_camera_and_ends_with_the_right(stack: Stack) -> None:
+    opened, answer = await speak(stack)
+    answer.writer.write(masked(bytes(8000)))
+    await heard(stack, 40)
+    speech = stack.platform.broadcasts.running[0]
+    assert speech.octets == speech.packets * 160
+    again = await get(str(opened.answer["url"]), Upgrade="websocket", Connection="Upgrade", Sec_WebSocket_Key="eA==")
+    assert again.status == 409, "one speaker at a time"
+    async with stack.database.unit() as uow:
+        await access.end_rights(uow, basis="grant", basis_id=SUBJECT.id, code="revoked", reason="{}")
+    assert await stack.ended(opened, 3) == "revoked"
+    async with asyncio.timeout(3):
+        while stack.platform.broadcasts.running or len(stack.devices.talks):
+            await asyncio.sleep(0.02)
+    assert (await answer.reader.read(200))[:1] == b"\x88"
+
+
+async def test_a_speaker_who_leaves_ends_the_talk(stack: Stack) -> None:
+    opened, answer = await speak(stack)
+    await heard(stack, 5)
+    answer.close()
+    assert await stack.ended(opened, 10) == "closed"
+    async with asyncio.timeout(3):
+        while stack.platform.broadcasts.running:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_device_without_a_voice_is_told(stack: Stack) -> None:
+    stack.platform.config.voice = False
+    with pytest.raises(SessionFailed) as failed:
+        await speak(stack)
+    assert failed.value.code == "no_voice"
+    assert len(stack.devices.talks) == 0

@@ -21,12 +21,14 @@ from gongshi.media.embedded.parameter_sets import VideoConfig
 from gongshi.media.embedded.settings import WorkerSettings
 from gongshi.media.embedded.stream import Emit, Stream
 from gongshi.media.embedded.token import TokenVerifier
+from gongshi.media.embedded.voice import Incoming, Voice
 from gongshi.media.embedded.wire import RESET, Format, Framing, accept_key, ending, unacknowledged
 
 _MAX_HEAD: Final = 8192
 _HEAD_SECONDS: Final = 10.0
 _LOW_WATER: Final = 64 << 10
 _PATH: Final = re.compile(r"/live/([A-Za-z0-9_.-]{1,128})\.(flv|mp4)")
+_TALK: Final = re.compile(r"/talk/([A-Za-z0-9_.-]{1,128})")
 _PRIVACY: Final = "Cache-Control: no-store\r\nReferrer-Policy: no-referrer\r\nX-Content-Type-Options: nosniff\r\n"
 _KIND: Final = "\x00"
 """Stands for the media type in a head that is written before the codec is known."""
@@ -48,12 +50,14 @@ class Doorway:
         self,
         settings: WorkerSettings,
         streams: Mapping[str, Stream],
+        voices: Mapping[str, Voice],
         admission: Admission,
         emit: Emit,
         wall: Callable[[], float],
     ) -> None:
         self.settings = settings
         self.streams = streams
+        self.voices = voices
         self.admission = admission
         self.emit = emit
         self.wall = wall
@@ -84,6 +88,8 @@ class ViewerConnection(asyncio.Protocol):
         self._head_due: asyncio.TimerHandle | None = None
         self._session: Session | None = None
         self._stream: Stream | None = None
+        self._voice: Voice | None = None
+        self._incoming = Incoming()
         self._owed: str | None = None
         self._behind_since: float | None = None
         self._high = doorway.settings.high_water
@@ -103,6 +109,9 @@ class ViewerConnection(asyncio.Protocol):
         self._transport = None
 
     def data_received(self, data: bytes) -> None:
+        if self._voice is not None:
+            self._hear(self._voice, data)
+            return
         if self._session is not None:
             self._answer_websocket(data)
             return
@@ -201,16 +210,17 @@ class ViewerConnection(asyncio.Protocol):
     def _open(self, method: str, target: str, version: str, headers: Mapping[str, str], origin: str | None) -> None:
         path, _, query = target.partition("?")
         match = _PATH.fullmatch(path)
+        talk = _TALK.fullmatch(path)
+        if talk is not None and method == "GET" and headers.get("upgrade", "").lower() == "websocket":
+            self._open_voice(talk[1], query, version, headers, origin)
+            return
         if match is None or method != "GET":
             raise NotFound(_NOT_FOUND)
         asked = parse_qs(query, max_num_fields=8)
         doorway = self._doorway
-        now, wall = self._loop.time(), doorway.wall()
-        claims = doorway.verifier.verify(asked.get("token", [""])[0], wall)
+        now = self._loop.time()
         name = match[1]
-        session = None
-        if claims is not None and claims.stream == name:
-            session = doorway.admission.find(claims.session, name, now, wall)
+        session = self._entitled(name, asked.get("token", [""])[0], now)
         stream = doorway.streams.get(name)
         if session is None or stream is None:
             raise Forbidden(_REFUSED, code="media_refused")
@@ -234,6 +244,46 @@ class ViewerConnection(asyncio.Protocol):
             address = self._peer()
             doorway.emit("session_opened", session=session.name, stream=name, address=address, format=form)
         stream.join(self)
+
+    def _entitled(self, name: str, token: str, now: float) -> Session | None:
+        """The admitted session of a genuine token, if it is one of this stream."""
+        doorway = self._doorway
+        wall = doorway.wall()
+        claims = doorway.verifier.verify(token, wall)
+        if claims is None or claims.stream != name:
+            return None
+        return doorway.admission.find(claims.session, name, now, wall)
+
+    def _open_voice(self, name: str, query: str, version: str, headers: Mapping[str, str], origin: str | None) -> None:
+        """A speaker connects: binary messages of G.711 A-law from now on."""
+        now, doorway = self._loop.time(), self._doorway
+        session = self._entitled(name, parse_qs(query, max_num_fields=8).get("token", [""])[0], now)
+        voice = doorway.voices.get(name)
+        if session is None or voice is None:
+            raise Forbidden(_REFUSED, code="media_refused")
+        if session.connections:
+            raise Conflict(_IN_USE, code="media_in_use")
+        self._head_line(version, headers, origin)
+        self._session, self._voice = session, voice
+        if doorway.admission.connected(session, "flv", self, now):
+            doorway.emit("session_opened", session=session.name, stream=name, address=self._peer(), format="voice")
+
+    def _hear(self, voice: Voice, data: bytes) -> None:
+        try:
+            frames = self._incoming.feed(data)
+        except ValueError:
+            if self._transport is not None:
+                self._transport.abort()
+            return
+        for code, payload in frames:
+            if code in {0, 2} and self._session is not None:
+                voice.feed(payload)
+                self.octets += len(payload)
+            elif code == 8 and self._transport is not None:
+                self._transport.write(b"\x88\x00")
+                self._transport.close()
+            elif code == 9 and len(payload) <= 125 and self._transport is not None:
+                self._transport.write(bytes((0x8A, len(payload))) + payload)
 
     def _head_line(self, version: str, headers: Mapping[str, str], origin: str | None) -> None:
         """Answer the request; for MP4 only when the codec is known, because its type names it."""

@@ -28,6 +28,7 @@ from gongshi.media.engine import (
     SessionClosed,
     SessionEnded,
     StreamClosed,
+    StreamExists,
     StreamStats,
     Transport,
     UnknownStream,
@@ -130,7 +131,7 @@ class EmbeddedEngine:
             transports=frozenset({"udp", "tcp_passive", "tcp_active"}),
             formats=frozenset({"flv", "fmp4"}),
             codecs=frozenset({"h264", "h265"}),
-            verbs=frozenset({"snapshot", "start_sender", "set_pace"}),
+            verbs=frozenset({"snapshot", "start_sender", "set_pace", "open_voice"}),
         )
 
     async def open_receiver(
@@ -141,10 +142,7 @@ class EmbeddedEngine:
         source: str | None = None,
         toward: str | None = None,
     ) -> Receiver:
-        running = [slot for slot in self._slots if slot.process is not None and slot.process.alive]
-        if not running:
-            raise EngineDown
-        slot = self._streams.get(stream) or min(running, key=self._load)
+        slot = self._streams.get(stream) or self._freest()
         fresh = stream not in self._streams
         # Taken before the call, so that streams opened at the same time are spread and one name is never in two workers.
         self._streams[stream] = slot
@@ -207,6 +205,16 @@ class EmbeddedEngine:
         return bool(await _process(slot).call("kick", session=session, reason=reason))
 
     def urls(self, session: str, stream: str, host: str | None = None) -> Urls:
+        base, token, expires = self._ticket(session, stream, host)
+        return Urls(
+            flv=f"{base}/live/{stream}.flv?token={token}",
+            fmp4=f"{base}/live/{stream}.mp4?token={token}",
+            hls=None,
+            expires_at=expires,
+        )
+
+    def _ticket(self, session: str, stream: str, host: str | None) -> tuple[str, str, datetime]:
+        """The beginning of a session's addresses, their token, and until when it opens a connection."""
         slot = self._slot(stream)
         held = self._sessions.get(session)
         if held is None or held.stream != stream:
@@ -219,12 +227,7 @@ class EmbeddedEngine:
         base = self._settings.viewer_base.format(
             worker=slot.number, host=host or self._settings.viewer_host, port=_process(slot).http_port
         )
-        return Urls(
-            flv=f"{base}/live/{stream}.flv?token={token}",
-            fmp4=f"{base}/live/{stream}.mp4?token={token}",
-            hls=None,
-            expires_at=expires,
-        )
+        return base, token, expires
 
     async def stats(self) -> EngineStats:
         streams: list[StreamStats] = []
@@ -288,8 +291,25 @@ class EmbeddedEngine:
     async def stop_record(self, stream: str) -> None:
         raise Unsupported(_not_built("录像", "recording"))
 
-    async def talk(self, stream: str, target: tuple[str, int], ssrc: int) -> int:
-        raise Unsupported(_not_built("语音对讲", "talking to the device"))
+    async def open_voice(self, stream: str) -> None:
+        if stream in self._streams:
+            raise StreamExists
+        slot = self._streams[stream] = self._freest()
+        try:
+            await _process(slot).call("open_voice", stream=stream)
+        except BaseException:
+            self._streams.pop(stream, None)
+            raise
+
+    async def close_voice(self, stream: str) -> None:
+        slot = self._streams.pop(stream, None)
+        if slot is not None:
+            await _process(slot).call("close_voice", stream=stream)
+
+    def voice_url(self, session: str, stream: str, host: str | None = None) -> tuple[str, datetime]:
+        base, token, expires = self._ticket(session, stream, host)
+        # Behind the proxy the page's own scheme decides; a path is all there is to say.
+        return f"{base.replace('http', 'ws', 1)}/talk/{stream}?token={token}", expires
 
     def events(self) -> AsyncIterator[EngineEvent]:
         queue: asyncio.Queue[EngineEvent | None] = asyncio.Queue(_QUEUE)
@@ -386,6 +406,13 @@ class EmbeddedEngine:
                 queue.put_nowait(event)
 
     # -- small things
+
+    def _freest(self) -> _Slot:
+        """The running worker that has fewest streams."""
+        running = [slot for slot in self._slots if slot.process is not None and slot.process.alive]
+        if not running:
+            raise EngineDown
+        return min(running, key=self._load)
 
     def _load(self, slot: _Slot) -> int:
         return sum(owner is slot for owner in self._streams.values())

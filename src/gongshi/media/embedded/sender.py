@@ -17,7 +17,6 @@ from gongshi.protocols.rtp import PS_PAYLOAD_TYPE
 from gongshi.protocols.rtp.receiver import Payload
 
 _HEADER: Final = struct.Struct("!BBHII")
-_MARKED: Final = PS_PAYLOAD_TYPE | 0x80
 _ROOM: Final = 1400
 """Payload bytes of one datagram; longer packets (they come over TCP) are cut, which PS allows at any byte."""
 _LARGEST: Final = 1460
@@ -28,13 +27,15 @@ _PATIENCE: Final = 5.0
 class Numbering:
     """Gives payloads an SSRC and sequence numbers of our own; a gap in the source stays one in the copy."""
 
-    def __init__(self, ssrc: int, longest: int | None = None) -> None:
+    def __init__(self, ssrc: int, longest: int | None = None, payload_type: int = PS_PAYLOAD_TYPE) -> None:
         self.ssrc = ssrc
         self._next = 0
         self._longest = longest
+        self._plain, self._marked = payload_type, payload_type | 0x80
 
     def packets(self, ready: Iterable[Payload]) -> list[bytes]:
         pack, ssrc, number, longest = _HEADER.pack, self.ssrc, self._next, self._longest
+        plain, marked = self._plain, self._marked
         out: list[bytes] = []
         for gap, stamp, marker, data in ready:
             if gap:
@@ -42,11 +43,11 @@ class Numbering:
             if longest is not None and len(data) > longest:
                 for at in range(0, len(data), _ROOM):
                     last = marker and at + _ROOM >= len(data)
-                    head = pack(0x80, _MARKED if last else PS_PAYLOAD_TYPE, number & 0xFFFF, stamp, ssrc)
+                    head = pack(0x80, marked if last else plain, number & 0xFFFF, stamp, ssrc)
                     out.append(head + data[at : at + _ROOM])
                     number += 1
                 continue
-            out.append(pack(0x80, _MARKED if marker else PS_PAYLOAD_TYPE, number & 0xFFFF, stamp, ssrc) + data)
+            out.append(pack(0x80, marked if marker else plain, number & 0xFFFF, stamp, ssrc) + data)
             number += 1
         self._next = number & 0xFFFF
         return out
@@ -138,13 +139,22 @@ class UdpSender(Sender):
 
     transport = "udp"
 
-    def __init__(self, session: str, target: Address, ssrc: int, sock: socket.socket, *, reach: float) -> None:
+    def __init__(
+        self,
+        session: str,
+        target: Address,
+        ssrc: int,
+        sock: socket.socket,
+        *,
+        reach: float,
+        payload_type: int = PS_PAYLOAD_TYPE,
+    ) -> None:
         """Takes the socket over. Raises OSError when there is no way to the target.
 
         `reach` is how many seconds of ICMP refusals tell that nobody listens.
         """
         sock.connect(target)
-        super().__init__(session, target, Numbering(ssrc, _LARGEST), sock.getsockname()[1])
+        super().__init__(session, target, Numbering(ssrc, _LARGEST, payload_type), sock.getsockname()[1])
         self._socket: socket.socket | None = sock
         self._reach = reach
         self._refused_at = 0.0
@@ -192,13 +202,14 @@ class Bounds:
     """A target that takes nothing for so long is given up."""
     reach: float
     """In this time a target must connect, or come back (annex D: the listener stays for ten seconds)."""
+    payload_type: int = PS_PAYLOAD_TYPE
 
 
 class TcpSender(Sender):
     """RFC 4571 frames over a connection. A jam loses everything up to a key frame; a lasting one ends the relay."""
 
     def __init__(self, session: str, target: Address, ssrc: int, port: int, bounds: Bounds) -> None:
-        super().__init__(session, target, Numbering(ssrc), port)
+        super().__init__(session, target, Numbering(ssrc, None, bounds.payload_type), port)
         self._bounds = bounds
         self._queue: deque[memoryview] = deque()
         self._queued = 0

@@ -30,7 +30,9 @@ from gongshi.media.embedded.poller import Poller
 from gongshi.media.embedded.sender import ActiveSender, Bounds, PassiveSender, Sender, UdpSender
 from gongshi.media.embedded.settings import WorkerSettings
 from gongshi.media.embedded.stream import Stream
+from gongshi.media.embedded.voice import PCMA, Voice
 from gongshi.media.engine import BadTarget, NoPicture, NoPort, SessionEnded, StreamExists, UnknownStream
+from gongshi.protocols.rtp import PS_PAYLOAD_TYPE
 
 _ROUND: Final = 0.25
 """Seconds between housekeeping rounds: leases, periods and time-outs are kept to this."""
@@ -49,6 +51,7 @@ class Worker:
         self._streams: dict[str, Stream] = {}
         self._open: dict[str, Port] = {}
         self._senders: dict[str, Sender] = {}
+        self._voices: dict[str, Voice] = {}
         self._control = ControlServer(
             Path(settings.control),
             {
@@ -59,6 +62,8 @@ class Worker:
                 "admit": self._admit,
                 "renew": self._renew,
                 "kick": self._kick,
+                "open_voice": self._open_voice,
+                "close_voice": self._close_voice,
                 "start_sender": self._start_sender,
                 "release_sender": self._release_sender,
                 "stop_sender": self._stop_sender,
@@ -68,7 +73,7 @@ class Worker:
             },
         )
         self._admission = Admission(self._session_closed, reconnect=settings.reconnect, connect=settings.connect)
-        self._doorway = Doorway(settings, self._streams, self._admission, self._control.push, time.time)
+        self._doorway = Doorway(settings, self._streams, self._voices, self._admission, self._control.push, time.time)
         self._server: asyncio.Server | None = None
         self._rounds = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -92,6 +97,8 @@ class Worker:
         self._admission.end_all("engine_stopped", self._loop.time())
         for name in list(self._streams):
             self._drop(name, "engine_stopped")
+        for name in list(self._voices):
+            self._close_voice(name)
         if self._server is not None:
             self._server.close()
         self._poller.close()
@@ -140,7 +147,7 @@ class Worker:
         return True
 
     def _admit(self, session: str, stream: str, not_after: float | None, lease: float) -> bool:
-        if stream not in self._streams:
+        if stream not in self._streams and stream not in self._voices:
             raise UnknownStream
         if not self._admission.admit(session, stream, not_after, lease, self._loop.time()):
             raise SessionEnded
@@ -152,12 +159,25 @@ class Worker:
     def _kick(self, session: str, reason: str) -> bool:
         return self._admission.end(session, reason, self._loop.time())
 
+    def _open_voice(self, stream: str) -> bool:
+        if stream in self._voices or stream in self._streams:
+            raise StreamExists
+        self._voices[stream] = Voice(stream, self._loop)
+        return True
+
+    def _close_voice(self, stream: str) -> bool:
+        self._admission.end_stream(stream, "stream_closed", self._loop.time())
+        voice = self._voices.pop(stream, None)
+        if voice is not None:
+            voice.close()
+        return voice is not None
+
     def _start_sender(
         self, session: str, stream: str, host: str, port: int, ssrc: int, transport: str, held: bool
     ) -> dict[str, object]:
         _known(transport)
         target = _address(host, port)
-        entry = self._streams.get(stream)
+        entry = self._streams.get(stream) or self._voices.get(stream)
         if entry is None:
             raise UnknownStream
         now = self._loop.time()
@@ -165,7 +185,7 @@ class Worker:
             raise SessionEnded
         self._stop_sender(session)
         try:
-            sender = self._sender(session, target, ssrc, transport)
+            sender = self._sender(session, target, ssrc, transport, PCMA if stream in self._voices else PS_PAYLOAD_TYPE)
         except PortsExhausted:
             raise NoPort from None
         self._senders[session] = sender
@@ -174,18 +194,18 @@ class Worker:
             self._release_sender(session)
         return {"port": sender.port}
 
-    def _sender(self, session: str, target: Address, ssrc: int, transport: str) -> Sender:
+    def _sender(self, session: str, target: Address, ssrc: int, transport: str, payload_type: int) -> Sender:
         settings = self._settings
         if transport == "udp":
             sock = self._ports.bind(tcp=False)
             try:
-                return UdpSender(session, target, ssrc, sock, reach=settings.reach)
+                return UdpSender(session, target, ssrc, sock, reach=settings.reach, payload_type=payload_type)
             except OSError:
                 sock.close()
                 raise BadTarget from None
         passive = transport == "tcp_passive"
         kind = PassiveSender if passive else ActiveSender
-        bounds = Bounds(settings.high_water, settings.stall, settings.reach)
+        bounds = Bounds(settings.high_water, settings.stall, settings.reach, payload_type)
         return kind(session, target, ssrc, self._poller, self._ports.bind(tcp=True, listen=passive), bounds)
 
     def _release_sender(self, session: str) -> bool:
@@ -196,6 +216,11 @@ class Worker:
             raise SessionEnded
         if sender.held:
             sender.release(now)
+            voice = self._voices.get(held.stream)
+            if voice is not None:
+                # Who speaks is its viewer: the session ends with the speaker's connection, not with the device's.
+                voice.begin()
+                return True
             if self._admission.connected(held, "rtp", sender, now):
                 host, port = sender.target
                 self._control.push(
@@ -211,8 +236,8 @@ class Worker:
         held = self._admission.held(session)
         if held is not None:
             self._admission.disconnected(held, "rtp", sender, now)
-        for stream in self._streams.values():
-            stream.detach(sender, now)
+        for entry in (*self._streams.values(), *self._voices.values()):
+            entry.detach(sender, now)
         sender.cut("stopped")
         return True
 

@@ -8,6 +8,7 @@ from gongshi.node.roles.parts import STOP_WITHIN, answering, stop_event
 from gongshi.node.roles.viewing import MediaViewing
 from gongshi.node.runtime import Runtime
 from gongshi.signalling import garbage
+from gongshi.signalling.calls_talk import Talks
 from gongshi.signalling.server import SignalServer
 from gongshi.signalling.uppers.party import Uppers
 
@@ -41,17 +42,20 @@ async def run(runtime: Runtime) -> None:
         rights=rights,
         viewing=MediaViewing(database, rights, RemoteAgent(media)),
     )
+    talks = Talks(server.ground, database)
     server.admit(uppers)
+    server.admit(talks)
     try:
         await rights.start()
         await server.start()
         await uppers.start()
         garbage.settle()
-        async with answering(runtime, "signal", {**server.handlers(), **uppers.handlers()}):
+        async with answering(runtime, "signal", {**server.handlers(), **uppers.handlers(), **talks.handlers()}):
             await stop.wait()
     finally:
         # Uppers are told good-bye while the sockets are still open.
         await uppers.stop()
+        await talks.stop()
         await server.stop()
         await rights.stop()
         await media.close()
