@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from gongshi import __version__
-from gongshi.kit.errors import Problem
 from gongshi.kit.i18n import Lang
 
 if TYPE_CHECKING:
@@ -52,11 +51,16 @@ def main() -> None:
         _load_simulator()
     try:
         app()
-    except Problem as problem:
-        sys.stderr.write(f"gongshi: {problem.detail.pick(language())} [{problem.code}]\n")
-        raise SystemExit(1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+    except Exception as error:
+        from gongshi.node.failures import readable, shown
+
+        problem = readable(error)
+        if problem is None:
+            raise
+        sys.stderr.write(shown(problem, language()))
+        raise SystemExit(1) from None
 
 
 def _version(value: bool) -> None:

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
@@ -123,14 +124,40 @@ class Settings(Section):
 
     def application_url(self) -> str | None:
         """The configured database, or None for the embedded one."""
-        return _secret(self.database.url, self.database.url_file)
+        return _address("database.url", _secret(self.database.url, self.database.url_file))
 
     def owner_url(self) -> str | None:
-        return _secret(self.database.owner_url, self.database.owner_url_file) or self.application_url()
+        own = _secret(self.database.owner_url, self.database.owner_url_file)
+        return _address("database.owner_url", own) or self.application_url()
 
 
 def _secret(value: str | None, file: Path | None) -> str | None:
     return file.read_text().strip() if file is not None else value
+
+
+def bad_address(key: str) -> Invalid:
+    """A database address that is none; it is not shown, for it may hold a password."""
+    return Invalid(
+        Text(
+            f"{key} 不是有效的数据库地址，应为 postgresql://用户名:口令@主机:端口/库名",
+            f"{key} is not a database address; write postgresql://user:password@host:port/database",
+        ),
+        code="bad_configuration",
+    )
+
+
+def _address(key: str, value: str | None) -> str | None:
+    """The address when it can be one; Invalid otherwise."""
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        sound = parts.scheme.startswith("postgres") and bool(parts.path.strip("/")) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise bad_address(key)
+    return value
 
 
 def load(file: Path | None, environment: Mapping[str, str] | None = None) -> Settings:

@@ -9,6 +9,7 @@ import structlog
 
 from gongshi.kit.errors import Problem, Unavailable
 from gongshi.kit.i18n import Text
+from gongshi.node.failures import explained
 from gongshi.node.nursery import Nursery
 from gongshi.node.roles.parts import stop_event
 from gongshi.node.runtime import ROLE_NAMES, Runtime
@@ -30,8 +31,10 @@ def prepared_database(runtime: Runtime) -> Generator[None]:
     if runtime.embedded is not None:
         runtime.embedded.start()
     try:
-        migrate(runtime.owner_url, runtime.application_role)
-        yield
+        with explained(runtime.owner_url):
+            migrate(runtime.owner_url, runtime.application_role)
+        with explained(runtime.database_url):
+            yield
     finally:
         if runtime.embedded is not None:
             runtime.embedded.stop()
@@ -41,7 +44,8 @@ def prepared_database(runtime: Runtime) -> Generator[None]:
 def reachable_database(runtime: Runtime) -> Generator[None]:
     """The database for one command: the running node's, or started for the length of the block."""
     if runtime.embedded is None or runtime.embedded.answers():
-        yield
+        with explained(runtime.database_url):
+            yield
         return
     with prepared_database(runtime):
         yield
