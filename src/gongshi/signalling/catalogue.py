@@ -5,7 +5,8 @@ Only a complete answer may mark rows as gone, and a great loss must be confirmed
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from time import monotonic
@@ -29,11 +30,13 @@ from gongshi.signalling.writer import Writer
 log = structlog.get_logger(__name__)
 
 CATALOGUED: Final = "signalling.peer.catalogued"
-_BATCH: Final = 512
-_LINGER: Final = 0.25
+_BATCH: Final = 2_048
+_LINGER: Final = 0.5
 """Seconds that fewer rows wait for more."""
 _MOST_AT_ONCE: Final = 4_096
-_MOST_WAITING: Final = 50_000
+_ENOUGH_WAITING: Final = 20_000
+"""Rows of all runs together: who sends more is answered when they are written, and its sender waits for that."""
+_MOST_WAITING: Final = 200_000
 _PARALLEL: Final = 8
 """Catalogues taken in at the same time: a restart brings thousands at once (§4.5)."""
 _GREAT_LOSS: Final = 0.1
@@ -70,6 +73,7 @@ class Catalogues:
         self._missed: dict[int, set[str]] = {}
         self._attempts: dict[int, int] = {}
         self._gate = asyncio.Semaphore(_PARALLEL)
+        self._held: deque[Callable[[], None]] = deque()
         self._random = random.Random()  # noqa: S311 -- spreads load, decides nothing
 
     # --- asking ------------------------------------------------------------------------------------------------------
@@ -135,6 +139,7 @@ class Catalogues:
             again = self._later(peer)
         finally:
             self._runs.pop(peer.id, None)
+            self._release()
         if again is not None:
             await asyncio.sleep(again * self._random.uniform(0.9, 1.1))
             if self._tasks.get(peer.id) is asyncio.current_task():
@@ -153,7 +158,7 @@ class Catalogues:
             return False
         collector, lines = run.collector, run.lines
         if len(lines) >= _MOST_WAITING:
-            # The database does not keep up: what cannot be kept is lost, and asked for again later.
+            # It does not wait for our answers: what cannot be kept is lost, and asked for again later.
             collector.take(response.sum_num, (), response.lost + len(response.items), monotonic())
             return True
         waited = bool(lines)
@@ -165,6 +170,20 @@ class Catalogues:
         if not waited or len(lines) >= _BATCH or collector.state is not CollectState.WAITING:
             run.news.set()
         return True
+
+    def when_room(self, answer: Callable[[], None]) -> None:
+        """Answer a packet now, or when the database has caught up."""
+        if self._held or self._waiting() >= _ENOUGH_WAITING:
+            self._held.append(answer)
+        else:
+            answer()
+
+    def _waiting(self) -> int:
+        return sum(len(run.lines) for run in self._runs.values())
+
+    def _release(self) -> None:
+        while self._held and self._waiting() < _ENOUGH_WAITING:
+            self._held.popleft()()
 
     def expects(self, peer: PeerState) -> bool:
         """Is an answer of this peer under way?"""
@@ -280,6 +299,7 @@ class Catalogues:
             async with self._database.unit() as uow:
                 await repository.merge_channels(uow.session, run.peer.id, [line for _, line in batch])
                 await repository.update_run(uow.session, run.number, **_progress(run.collector))
+            self._release()
 
     async def _tell(self, run: Run, state: str, note: str | None) -> None:
         async with self._database.unit() as uow:

@@ -82,7 +82,7 @@ class Inbox:
     # --- bytes -------------------------------------------------------------------------------------------------------
 
     def datagram(self, data: bytes, host: str, port: int, now: float) -> bytes | None:
-        """One UDP datagram; gives the answer to it when there is one at once."""
+        """One UDP datagram; gives the answer to it when there is one at once, which may be empty: nothing yet."""
         answer = self._quickly(data, host, port, now)
         if answer is not None:
             return answer
@@ -106,7 +106,7 @@ class Inbox:
             if note is None:
                 return None
             if note.catalogue is not None:
-                return self._catalogue(note, note.catalogue, data, host, port, now)
+                return self._catalogue(note, note.catalogue, data, host, port)
             # Not traced: thousands of them would push out of the ring whatever somebody may want to read.
             if not self._registrar.heard(note.plain.code, host, port, now):
                 return None
@@ -121,7 +121,7 @@ class Inbox:
         self._trace.exchange(peer.id if peer is not None else STRANGERS, host, port, data, answer, now)
         return answer
 
-    def _catalogue(self, note: Note, body: bytes, data: bytes, host: str, port: int, now: float) -> bytes | None:
+    def _catalogue(self, note: Note, body: bytes, data: bytes, host: str, port: int) -> bytes | None:
         """Take a piece of a catalogue that was asked for. A repeated one says nothing new and is answered the same."""
         peer = self._peers.get(note.plain.code)
         if peer is None or not peer.online or peer.flow is None or peer.flow.host != host:
@@ -132,10 +132,12 @@ class Inbox:
         if response is None:
             return None
         self.counters["messages"] += 1
-        answer = note.plain.answer(200, "", host, port)
-        self._trace.exchange(peer.id, host, port, data, answer, now)
+        flow = peer.flow if peer.flow.port == port and peer.flow.transport == "UDP" else self._flow_from(host, port)
+        self._trace.add(peer.id, "in", path_text(flow), data)
         self._catalogues.received(peer, response)
-        return answer
+        answer = note.plain.answer(200, "", host, port)
+        self._catalogues.when_room(lambda: self._send(answer, flow))
+        return b""
 
     def streamed(self, message: SipMessage, flow: Flow, now: float) -> None:
         """One message cut from a TCP stream."""
@@ -284,6 +286,10 @@ class Inbox:
         with contextlib.suppress(ProtocolError):
             self._endpoint.respond(event.token, Response.to_request(event.request, status, headers=headers or ()), now)
 
+    def _answer_late(self, event: RequestReceived) -> None:
+        self._answer(event, 200, monotonic())
+        self._agent.flush()
+
     def _manscdp(self, event: RequestReceived, now: float) -> None:
         """Answer at once, then work (§3.2). Only a registered peer from its own address is listened to."""
         self.counters["messages"] += 1
@@ -295,8 +301,8 @@ class Inbox:
             return
         quick = fast_catalog(request.body) if self._catalogues.expects(peer) else None
         if quick is not None:
-            self._answer(event, 200, now)
             self._catalogues.received(peer, quick)
+            self._catalogues.when_room(lambda: self._answer_late(event))
             return
         try:
             envelope = parse(request.body)

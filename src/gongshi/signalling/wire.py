@@ -30,7 +30,7 @@ _WRITE_LIMIT: Final = 4 * 1024 * 1024
 _LOCALS: Final = 10_000
 
 OnDatagram = Callable[[bytes, str, int, float], bytes | None]
-"""`(data, host, port, now)`; gives what to send back at once."""
+"""`(data, host, port, now)`; gives what to send back at once, if anything."""
 OnMessage = Callable[[SipMessage, Flow, float], None]
 
 
@@ -108,7 +108,7 @@ class Udp:
                 data, address = receive(_DATAGRAM)
                 taken += 1
                 answer = handle(data, address[0], address[1], now)
-                if answer is not None:
+                if answer:
                     outgoing.append((answer, address))
         except BlockingIOError:
             more = False

@@ -117,3 +117,36 @@ async def test_a_hundred_thousand_channels_with_flat_memory(world):
     assert rows == [(CHANNELS, CHANNELS, code_of(0), code_of(CHANNELS - 1), CHANNELS)]
     # The codes themselves are kept until the end, to tell what is missing: about 150 bytes each.
     assert highest - before < 60 * MIB
+
+
+async def test_a_sender_waits_while_the_database_does_not_keep_up(world, monkeypatch):
+    monkeypatch.setattr("gongshi.signalling.catalogue._ENOUGH_WAITING", 30)
+    peer_id = await world.peer()
+    server = await world.start(catalogue_on_register=False, catalogue_first=20.0, catalogue_gap=20.0)
+    merge, release = server._catalogues._take, asyncio.Event()
+
+    async def slowly(run):
+        await release.wait()
+        await merge(run)
+
+    server._catalogues._take = slowly
+    async with Device(PLATFORM, server.port).on() as device:
+        assert (await device.register(PASSWORD)).status == 200
+        await server.query_catalogue(peer_id)
+        query: Request = await asyncio.wait_for(device.requests.get(), 10)
+        device.answer(query, 200)
+        sn = parse(query.body).sn or 0
+
+        def packet(first: int) -> Request:
+            items = [CatalogItem(code_of(first + n), "门", FIELDS) for n in range(10)]
+            return device.message(CatalogResponse(PLATFORM, sn, 60, items).build())
+
+        for first in (0, 10):
+            assert (await device.ask(packet(first))).status == 200
+        waiting = [asyncio.create_task(device.ask(packet(first), 10)) for first in (20, 30, 40, 50)]
+        done, _ = await asyncio.wait(waiting, timeout=0.3)
+        assert not done, "a full queue answers nobody"
+        release.set()
+        assert [answer.status for answer in await asyncio.gather(*waiting)] == [200] * 4
+        await until(lambda: world.rows("SELECT 1 FROM signalling.catalogue_run WHERE state = 'complete'"))
+    assert await world.rows("SELECT count(*) FROM signalling.channel") == [(60,)]
