@@ -13,6 +13,7 @@ import {
   User,
   VideoCamera,
   VideoPlay,
+  Warning,
 } from "@element-plus/icons-vue"
 import type { Component } from "vue"
 
@@ -73,6 +74,10 @@ export const NAV: NavGroup[] = [
       { key: "requests", to: { path: "/sharing/requests" }, icon: Stamp, needs: ["sharing.request.see"] },
       { key: "grants", to: { path: "/sharing/grants" }, icon: Key, needs: ["sharing.grant.see"] },
     ],
+  },
+  {
+    key: "operations",
+    items: [{ key: "alarms", to: { path: "/alarms" }, icon: Warning, needs: ["signalling.alarm.see"] }],
   },
   { key: "audit", items: [{ key: "audit", to: { path: "/audit" }, icon: DocumentChecked, needs: ["audit.entry.see"] }] },
   { key: "system", items: [{ key: "users", to: { path: "/users" }, icon: User, needs: ["identity.account.see"] }] },

@@ -90,6 +90,9 @@ export const useNotices = defineStore("notices", () => {
       onEvent("upper", () => {
         stale("uppers")
       }),
+      onEvent("alarm", () => {
+        stale("alarms")
+      }),
     ]
     return () => {
       for (const stop of stops) stop()

@@ -59,6 +59,12 @@ export const routes: RouteRecordRaw[] = [
     meta: { needs: ["signalling.upper.see"] },
   },
   {
+    path: "/alarms",
+    name: "alarms",
+    component: () => import("@/features/alarms/AlarmsPage.vue"),
+    meta: { needs: ["signalling.alarm.see"] },
+  },
+  {
     path: "/inventory",
     name: "inventory",
     component: () => import("@/features/inventory/FilingsPage.vue"),

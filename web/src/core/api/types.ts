@@ -40,7 +40,7 @@ export type CameraLike = Pick<
 export type ArchiveGroup = Schemas["ArchiveGroupOut"]
 export type CodeSegment = Schemas["CodeSegmentOut"]
 export type CameraChange = Schemas["ChangeOut"]
-export type CameraViewer = Schemas["HolderOut"]
+export type CameraViewer = Schemas["gongshi__sharing__schemas__HolderOut"]
 export type MapAnswer = Schemas["CameraMap"]
 export type Overview = Schemas["OverviewOut"]
 export type Figure = Schemas["FigureOut"]
@@ -76,7 +76,16 @@ export type Reconciliation = Omit<Schemas["ReconciliationOut"], "seen_undeclared
 
 export type Peer = Schemas["PeerOut"]
 export type NewPeer = Schemas["PeerIn"]
+export type PeerChanges = Schemas["PeerChange"]
+export type PeerSubscription = Schemas["gongshi__signalling__device_schemas__SubscriptionOut"]
+export type PeerAnswer = Schemas["SaidOut"]
+export type PeerQuestion = Schemas["QueryIn"]["kind"]
+export type DeviceCommand = Schemas["CommandIn"]["command"]
 export type Channel = Schemas["ChannelOut"]
+export type Alarm = Omit<Schemas["AlarmOut"], "peer" | "camera"> & {
+  peer: { id: number; name: string; code: string }
+  camera: { code: string; name: string } | null
+}
 
 export type Upper = Schemas["UpperOut"]
 export type NewUpper = Schemas["UpperIn"]
@@ -117,6 +126,13 @@ export type StreamStep = Schemas["StepOut"]
 export type MediaUrls = Schemas["UrlsOut"]
 export type OpenedSession = Schemas["OpenedOut"]
 export type FreshUrls = Schemas["FreshUrlsOut"]
+export type Playing = Schemas["PlayingOut"]
+export type Steering = Schemas["ControlIn"]["action"]
+export type Recordings = Schemas["RecordingsOut"]
+export type PtzOrder = Schemas["PtzIn"]
+export type PtzAnswer = Schemas["PtzOut"]
+export type Presets = Schemas["PresetsOut"]
+export type PresetOrder = Schemas["PresetIn"]
 export type SessionState = Schemas["SessionOut"]
 
 export type AuditEntry = Schemas["EntryOut"]

@@ -5,7 +5,7 @@ import { SseParser, type ServerEvent } from "./sse"
  * What happens at the node, as it happens (`GET /api/v1/events`). One connection per page, read by `fetch`, so that
  * every name under a kind arrives without a list of names here. It comes back by itself with growing pauses.
  */
-export type EventKind = "session" | "filing" | "request" | "grant" | "peer" | "upper"
+export type EventKind = "session" | "filing" | "request" | "grant" | "peer" | "upper" | "alarm"
 
 export interface NodeEvent {
   kind: EventKind
@@ -16,7 +16,7 @@ export interface NodeEvent {
 
 type Listener = (event: NodeEvent) => void
 
-const KINDS = new Set<string>(["session", "filing", "request", "grant", "peer", "upper"])
+const KINDS = new Set<string>(["session", "filing", "request", "grant", "peer", "upper", "alarm"])
 /** The node beats every 15 s; a connection that is silent for longer is dead without saying so. */
 const SILENCE = 40_000
 

@@ -16,7 +16,7 @@ const REASON_TRIES = 6
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
 /** Drives one picture from the opening to its end. One instance serves many openings after each other. */
-export function usePlayback(video: Ref<HTMLVideoElement | null>, ports: () => PlayerPorts) {
+export function usePlayback(video: Ref<HTMLVideoElement | null>, ports: () => PlayerPorts, held: () => boolean = () => false) {
   const phase = ref<Phase>("idle")
   const ending = ref<Ending | null>(null)
   const steps = ref<StreamStep[]>([])
@@ -187,7 +187,7 @@ export function usePlayback(video: Ref<HTMLVideoElement | null>, ports: () => Pl
   /** Called every second by the stats: a picture that stands still is not playing. */
   function watchStall(): void {
     const element = video.value
-    if (phase.value !== "playing" || element === null || document.hidden) {
+    if (phase.value !== "playing" || element === null || document.hidden || held()) {
       progress.at = performance.now()
       return
     }

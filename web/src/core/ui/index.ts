@@ -24,6 +24,7 @@ export {
   ElRadioButton,
   ElRadioGroup,
   ElSelect,
+  ElSlider,
   ElTabPane,
   ElTabs,
   ElTimePicker,
@@ -31,6 +32,7 @@ export {
 } from "element-plus"
 export { default as AsyncBlock } from "./AsyncBlock.vue"
 export { default as CodeText } from "./CodeText.vue"
+export { default as ConfirmDialog } from "./ConfirmDialog.vue"
 export { default as EmptyState } from "./EmptyState.vue"
 export { default as FilterChips } from "./FilterChips.vue"
 export { default as MoreRows } from "./MoreRows.vue"
@@ -41,5 +43,6 @@ export { default as ReasonDialog } from "./ReasonDialog.vue"
 export { default as StateTag } from "./StateTag.vue"
 export { default as TimeText } from "./TimeText.vue"
 export { announce } from "./announce"
+export { explain } from "./explain"
 export { done, failed } from "./feedback"
 export type { Tone } from "./tones"

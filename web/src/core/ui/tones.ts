@@ -26,6 +26,8 @@ const TONES: Record<string, Record<string, Tone>> = {
   peer: { online: "ok", offline: "bad", never: "idle", disabled: "idle" },
   upper: { off: "idle", trying: "info", challenged: "info", registered: "ok", refreshing: "ok", failing: "bad" },
   channel: { on: "ok", off: "bad", gone: "idle" },
+  subscription_state: { idle: "idle", asking: "info", active: "ok", refreshing: "ok", waiting: "warn", ending: "info", ended: "idle" },
+  priority: { 1: "bad", 2: "warn", 3: "info", 4: "idle" },
   request: {
     draft: "idle",
     consult: "warn",

@@ -9,6 +9,7 @@ const WELL = {
   registered_at: "2026-11-22T08:00:00Z",
   keepalive_at: "2026-11-22T09:59:30Z",
   keepalive_interval: 60,
+  keepalive_misses: 3,
   channels: 9,
   online_channels: 9,
   last_run: { state: "complete", declared: 9, received: 9, packets: 3, started_at: "", ended_at: "", note: null },
@@ -41,5 +42,7 @@ describe("diagnose", () => {
   it("gives a peer that has just come the time to say something", () => {
     expect(told({ keepalive_at: null, registered_at: "2026-11-22T09:59:50Z" })[2]).toBe("keepalive unknown unknown")
     expect(told({ keepalive_at: null })[2]).toBe("keepalive bad none")
+    expect(told({ keepalive_at: "2026-11-22T09:00:00Z", registered_at: "2026-11-22T09:59:00Z" })[2]).toBe("keepalive ok ok")
+    expect(told({ keepalive_at: "2026-11-22T09:00:00Z", keepalive_misses: 0 })[2]).toBe("keepalive unknown unknown")
   })
 })

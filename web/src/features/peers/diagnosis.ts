@@ -24,10 +24,12 @@ export function diagnose(peer: Peer, now = Date.now()): Check[] {
 
   add("enabled", peer.state === "disabled" ? "off" : null)
   add("registered", peer.state === "never" ? "never" : peer.state === "offline" ? (peer.reason ?? "offline") : null)
-  const late = peer.keepalive_at ? Math.round((now - Date.parse(peer.keepalive_at)) / 1000) : 0
+  // A registration is a sign of life too: the first keepalive is due after it.
+  const heard = Math.max(Date.parse(peer.keepalive_at ?? "") || 0, Date.parse(peer.registered_at ?? "") || 0)
+  const late = Math.round((now - heard) / 1000)
   const due = peer.keepalive_interval
-  const first = peer.registered_at ? now - Date.parse(peer.registered_at) < due * 2_000 : true
-  add("keepalive", peer.keepalive_at ? (late > due * 2 ? "late" : null) : "none", { late, due }, peer.keepalive_at !== null || !first)
+  const judged = peer.keepalive_misses > 0 && heard > 0
+  add("keepalive", late <= due * 2 ? null : peer.keepalive_at ? "late" : "none", { late, due }, judged && (peer.keepalive_at !== null || late > due * 2))
   const run = peer.last_run
   const known = run !== null && run.state !== "running"
   add("catalogue", run && run.state !== "complete" ? run.state : null, { received: run?.received ?? 0, declared: run?.declared ?? "?" }, known)
