@@ -194,14 +194,14 @@ def _county(code: DeviceCode, ctx: Context) -> Iterator[Finding]:
             Words(f"区划代码{region}不在本市县区表中", f"division {region} is not a county or district of the city"),
             Words("改为所在县区的6位代码", "use the six-digit code of the county"),
         )
-    elif ctx.county and not centre and region != ctx.county:
-        name = ctx.counties.get(ctx.county, ctx.county)
+    elif ctx.county in ctx.counties and not centre and region != ctx.county:
+        name = ctx.counties[ctx.county]
         yield Finding(
             "C-COUNTY",
             "warning",
             Words(
                 f"编码区划{region}与填报所在地“{name}”不一致",
-                f"division {region} differs from the declared place {name} ({ctx.county})",
+                f"division {region} differs from the declared place {name}",
             ),
             Words("核对所在地与编码", "check the place and the code"),
         )
