@@ -376,9 +376,11 @@ async def cancel(filing_id: ObjectId, caller: Caller) -> FilingOut:
     response_model=FilingOut,
 )
 async def accept(filing_id: ObjectId, caller: Caller, body: AcceptIn | None = None) -> FilingOut:
+    """409 for a zero report of a unit that has cameras, unless `confirm` says that this was looked into."""
     async with caller.unit() as uow:
         row, unit = await _change(caller, uow.session, filing_id, "inventory.filing.accept")
-        await service.accept(uow, row, unit, caller.subject.id, body.comment if body else "")
+        given = body or AcceptIn()
+        await service.accept(uow, row, unit, caller.subject.id, given.comment, confirmed=given.confirm)
     return await _settled(caller, filing_id, "accepting")
 
 
@@ -468,6 +470,7 @@ def _out(caller: CallerContext, row: Filing, unit: Organisation) -> FilingOut:
         failure = FailureOut(
             code=row.failure["code"], title=row.failure["title"][lang], detail=row.failure["detail"][lang]
         )
+    caution = service.caution(row)
     return FilingOut(
         id=row.id,
         organisation=UnitRef(id=unit.id, code=unit.code, name=unit.name),
@@ -481,6 +484,7 @@ def _out(caller: CallerContext, row: Filing, unit: Organisation) -> FilingOut:
         progress=row.progress or 0.0,
         stage=row.stage,
         failure=failure,
+        caution=caution.pick(lang) if caution and row.state == "submitted" else None,
         created_at=clock.local(row.created_at) if row.created_at else clock.local(clock.now()),
         submitted_at=clock.local(row.submitted_at) if row.submitted_at else None,
         decided_at=clock.local(row.decided_at) if row.decided_at else None,

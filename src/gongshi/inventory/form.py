@@ -24,6 +24,8 @@ NETWORK_TYPES = {
 """G-065: what may be written, and what the registry keeps."""
 STATES = {"在用": 1, "停用": 2}
 """G-091 to SBZT (X-09): 停用 is taken as under repair until the unit says that the camera was removed."""
+REMOVED_MARK = "已拆除"
+"""What a unit writes into the remark of such a camera."""
 PLANS = {"保留": "keep", "拆除": "remove", "迁移": "move"}
 """G-092."""
 EXAMPLE = "示例"

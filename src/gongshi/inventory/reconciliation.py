@@ -12,7 +12,7 @@ from gongshi.inventory.schemas import ReconciliationOut, SeenOut
 from gongshi.kit import clock
 from gongshi.registry import repository as registry
 from gongshi.registry.items import Sight, camera_item, names
-from gongshi.registry.models import Organisation
+from gongshi.registry.models import REMOVED, Organisation
 from gongshi.registry.schemas import CameraItem
 
 MOST = 1_000
@@ -23,7 +23,7 @@ async def reconcile(
     session: AsyncSession, subject: Subject, organisation: Organisation, seen: Sequence[SeenChannel]
 ) -> ReconciliationOut:
     """Compare by code. Removed cameras need not be seen."""
-    declared = [row for row in await registry.cameras_of(session, organisation.id) if row.status != 3]
+    declared = [row for row in await registry.cameras_of(session, organisation.id) if row.status != REMOVED]
     by_code = {channel.code: channel for channel in seen}
     unseen = [row for row in declared if row.code not in by_code]
     declared_codes = {row.code for row in declared}

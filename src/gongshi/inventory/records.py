@@ -5,15 +5,14 @@ from typing import Any
 
 import polars as pl
 
-from gongshi.inventory.form import NETWORK_TYPES, PLANS, STATES, YES, Sheet
+from gongshi.inventory.form import NETWORK_TYPES, PLANS, REMOVED_MARK, STATES, YES, Sheet
 from gongshi.inventory.values import squash
 from gongshi.protocols.codes import guess_edition
 from gongshi.registry.makers import OTHER, maker_of
-from gongshi.registry.models import Organisation
+from gongshi.registry.models import REMOVED, Organisation
 
 _DOMAINS = {"department_line": "integration", "police_line": "video", "egov": "egov", "internet": "internet"}
 """Where cameras behind a platform of this network type belong (G-101, G-105)."""
-_REMOVED = 3
 
 AT_CREATION = frozenset({"departments", "domain", "code_edition", "region_code", "address"})
 """Columns that a filing proposes for a new camera and never changes on a known one: others decide them later."""
@@ -50,8 +49,8 @@ def _platform(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _camera(row: Mapping[str, Any]) -> dict[str, Any]:
     status = _word(row["status"], STATES)
-    if status == STATES["停用"] and "已拆除" in (row["remark"] or ""):
-        status = _REMOVED
+    if status == STATES["停用"] and REMOVED_MARK in (row["remark"] or ""):
+        status = REMOVED
     return {
         "code": row["code"],
         "name": row["name"],

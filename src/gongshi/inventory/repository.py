@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from gongshi.inventory.models import Filing, FilingRow, Finding
 from gongshi.inventory.rules import Finding as Found
-from gongshi.registry.models import Organisation
+from gongshi.registry.models import REMOVED, Camera, Organisation
 from gongshi.registry.repository import copy_rows
 
 _ROW_COLUMNS = ("filing_id", "sheet", "tab", "row", "raw", "values", "verdict")
@@ -100,6 +100,23 @@ async def last_was_sent_back(session: AsyncSession, organisation_id: int) -> boo
         .limit(1)
     )
     return await session.scalar(query) == "sent_back"
+
+
+async def cameras_known(session: AsyncSession, organisation_id: int) -> dict[str, int]:
+    """Cameras of a unit that are not removed (`registered`), and those of its list that waits for a decision (`filed`)."""
+    registered = select(func.count()).where(Camera.organisation_id == organisation_id, Camera.status != REMOVED)
+    filed = (
+        select(func.count())
+        .select_from(FilingRow)
+        .join(Filing, Filing.id == FilingRow.filing_id)
+        .where(
+            Filing.organisation_id == organisation_id,
+            Filing.state.in_(("submitted", "accepting")),
+            FilingRow.sheet == "camera",
+            FilingRow.verdict.in_(("ok", "warning")),
+        )
+    )
+    return {"registered": await session.scalar(registered) or 0, "filed": await session.scalar(filed) or 0}
 
 
 async def running(session: AsyncSession, organisation_id: int) -> int:

@@ -1,9 +1,9 @@
 """Shapes of the inventory's API."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from gongshi.registry.schemas import CameraItem
 
@@ -75,6 +75,7 @@ class FilingOut(BaseModel):
     progress: float
     stage: str | None
     failure: FailureOut | None
+    caution: str | None = Field(default=None, description="What speaks against accepting it as it is")
     created_at: datetime
     submitted_at: datetime | None
     decided_at: datetime | None
@@ -133,7 +134,10 @@ class FindingPage(BaseModel):
 
 class ZeroReport(BaseModel):
     organisation: int | str | None = None
-    statement: str = Field(min_length=1, max_length=500, examples=["本单位无公共场所视频监控资源"])
+    statement: Annotated[str, StringConstraints(strip_whitespace=True, min_length=4, max_length=500)] = Field(
+        description="In words, that the unit has nothing to report; at least four characters",
+        examples=["本单位无公共场所视频监控资源"],
+    )
 
 
 class SubmitIn(BaseModel):
@@ -142,6 +146,9 @@ class SubmitIn(BaseModel):
 
 class AcceptIn(BaseModel):
     comment: str = Field(default="", max_length=1_000)
+    confirm: StrictBool = Field(
+        default=False, description="Accept a zero report although the unit has cameras (its `caution`)"
+    )
 
 
 class ReasonIn(BaseModel):

@@ -115,18 +115,17 @@ async def start(
 
 
 async def report_zero(uow: UnitOfWork, organisation: Organisation, account_id: int, statement: str) -> Filing:
-    """A signed statement that the unit has nothing to report (G-054); submitted at once."""
-    statement = statement.strip()
-    if len(statement) < 4:
-        raise BadRequest(
-            Text("请写明零报告的声明内容", "State in words that there is nothing to report"), code="statement_missing"
-        )
+    """A signed statement that the unit has nothing to report (G-054); submitted at once.
+
+    It is taken even when the unit has cameras, for it may have been rid of them; `caution` then says so.
+    """
     now = clock.now()
     filing = Filing(
         organisation_id=organisation.id,
         state="submitted",
         zero_report=True,
         head={"statement": statement[:500]},
+        counts=await repository.cameras_known(uow.session, organisation.id),
         progress=1.0,
         created_by=account_id,
         submitted_at=now,
@@ -134,10 +133,34 @@ async def report_zero(uow: UnitOfWork, organisation: Organisation, account_id: i
     )
     await repository.add(uow.session, filing)
     await _log(
-        uow, "inventory.filing.submitted", filing, organisation, {"zero_report": True, "statement": statement[:500]}
+        uow,
+        "inventory.filing.submitted",
+        filing,
+        organisation,
+        {"zero_report": True, "statement": statement[:500], **filing.counts},
     )
     await announce(uow, filing)
     return filing
+
+
+def caution(filing: Filing) -> Text | None:
+    """What speaks against a zero report: cameras in the registry, or in a list that waits for its decision."""
+    if not filing.zero_report:
+        return None
+    registered, filed = (int(filing.counts.get(name, 0)) for name in ("registered", "filed"))
+    zh, en = list[str](), list[str]()
+    if registered:
+        zh.append(f"登记库中有 {registered} 台在册摄像机")
+        en.append(f"{registered} cameras in the registry")
+    if filed:
+        zh.append(f"已提交的清单中有 {filed} 台")
+        en.append(f"{filed} in a list that was submitted")
+    if not zh:
+        return None
+    return Text(
+        f"零报告与现有数据不符：该单位{'，'.join(zh)}",
+        f"The zero report contradicts what is known: the unit has {' and '.join(en)}",
+    )
 
 
 async def keep(uow: UnitOfWork, filing: Filing) -> None:
@@ -193,15 +216,37 @@ async def cancel(uow: UnitOfWork, filing: Filing, organisation: Organisation) ->
     await _changed(uow, filing)
 
 
-async def accept(uow: UnitOfWork, filing: Filing, organisation: Organisation, account_id: int, comment: str) -> None:
-    """Decide that the filing is accepted; its rows enter the registry by a job."""
+async def accept(
+    uow: UnitOfWork,
+    filing: Filing,
+    organisation: Organisation,
+    account_id: int,
+    comment: str,
+    *,
+    confirmed: bool = False,
+) -> None:
+    """Decide that the filing is accepted; its rows enter the registry by a job.
+
+    A zero report of a unit that has cameras needs `confirmed` (G-054): Conflict with their number otherwise.
+    """
     _require(filing, "submitted")
+    if filing.zero_report:
+        filing.counts = await repository.cameras_known(uow.session, organisation.id)
+        against = caution(filing)
+        if against is not None and not confirmed:
+            raise Conflict(
+                Text(
+                    f"{against.zh}。请核实后退回，或带 confirm: true 确认受理",
+                    f"{against.en}. Send it back, or accept it with confirm: true once you have made sure",
+                ),
+                code="cameras_exist",
+            )
     filing.decided_by, filing.decided_at = account_id, clock.now()
     filing.decision_reason = comment.strip()[:1_000] or None
     filing.failure = None
     if filing.zero_report:
         filing.state = "accepted"
-        await _log(uow, "inventory.filing.accepted", filing, organisation, {"zero_report": True})
+        await _log(uow, "inventory.filing.accepted", filing, organisation, {"zero_report": True, **filing.counts})
     else:
         filing.state, filing.progress, filing.stage = "accepting", 0.0, "registering"
         actor = uow.actor

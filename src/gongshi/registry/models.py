@@ -98,6 +98,10 @@ class Pole(Base):
     remark: Mapped[str | None] = mapped_column(Text)
 
 
+REMOVED = 3
+"""Status of a camera that was taken down (X-09)."""
+
+
 class Camera(Base):
     """One archive record. `id` is what keys, rights and bitmaps hold and is never reused."""
 

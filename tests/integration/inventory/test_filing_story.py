@@ -198,6 +198,35 @@ async def test_a_zero_report_is_signed_and_accepted(acting: As) -> None:
     assert (await office.post(f"{API}/filings/{number}/send-back", json={"reason": "x"})).status_code == 409
 
 
+async def test_a_zero_report_of_a_unit_with_cameras_is_cautioned_and_confirmed(acting: As, drain: Drain) -> None:
+    """Nothing to report, said by a unit whose cameras are known, is accepted only by somebody who knows (G-054)."""
+    wenlv, office = await acting("wenlv"), await acting("bangongshi")
+    statement = {"statement": "本单位无公共场所视频监控资源"}
+    filing = await checked(wenlv, drain, sample_form(3), dry_run="false")
+    await wenlv.post(f"{API}/filings/{filing['id']}/submit", json={})
+    while_listed = (await wenlv.post(f"{API}/filings/zero", json=statement)).json()
+    assert "已提交的清单中有 3 台" in while_listed["caution"]
+    assert while_listed["counts"] == {"registered": 0, "filed": 3}
+    await office.post(f"{API}/filings/{filing['id']}/accept")
+    await drain()
+    made = (await wenlv.post(f"{API}/filings/zero", params={"lang": "en"}, json=statement)).json()
+    assert "3 cameras in the registry" in made["caution"]
+    for body in ({}, {"confirm": False}, {"comment": "同意"}):
+        refused = await office.post(f"{API}/filings/{made['id']}/accept", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "cameras_exist")
+        assert "3 台" in refused.json()["detail"]
+    assert (await office.post(f"{API}/filings/{while_listed['id']}/accept", json={})).status_code == 409
+    assert (await office.get(f"{API}/filings/{made['id']}")).json()["state"] == "submitted"
+    accepted = (await office.post(f"{API}/filings/{made['id']}/accept", json={"confirm": True})).json()
+    assert (accepted["state"], accepted["caution"]) == ("accepted", None)
+
+
+async def test_a_zero_report_is_a_sentence(acting: As) -> None:
+    yingji = await acting("yingji")
+    for words in ("", "无", "  没有  ", "   "):
+        assert (await yingji.post(f"{API}/filings/zero", json={"statement": words})).status_code == 422
+
+
 async def test_sent_back_with_a_reason(acting: As, drain: Drain) -> None:
     wenlv, office = await acting("wenlv"), await acting("bangongshi")
     filing = await checked(wenlv, drain, sample_form(), dry_run="false")

@@ -165,7 +165,29 @@ def test_names_serials_and_points_that_repeat() -> None:
     assert found["I-28.point"][0].severity == "suspicious"
     assert len(found["G-082.repeat"]) == len(found["G-080.repeat"]) == 1
     assert "7台" in found["I-28.point"][0].message.zh
-    assert "G-080.gap" in check_rows([camera(1), camera(2, serial="9")])
+
+
+def test_missing_numbers_are_named() -> None:
+    rows = [camera(1), camera(2), camera(3, serial="5"), camera(4, serial="12"), camera(5, serial="14")]
+    gap = check_rows(rows)["G-080.gap"][0]
+    assert "缺3-4, 6-11, 13（共9个）" in gap.message.zh
+    assert "3-4, 6-11, 13" in gap.message.en
+    many = check_rows([camera(n, serial=str(2 * n)) for n in range(1, 10)])["G-080.gap"][0]
+    assert "1, 3, 5, 7, 9, 11 …" in many.message.zh
+
+
+def test_a_place_that_left_the_city_is_named_as_written() -> None:
+    """寿县 is said to have left; nobody wrote its old code, so nobody reads it."""
+    found = check_rows([camera(1), camera(2, place="六安市寿县寿春镇")])
+    assert "G-086.retired" in found
+    texts = [text for each in found.values() for one in each for text in (one.message.zh, one.message.en)]
+    assert not any("341521" in text for text in texts), texts
+
+
+def test_a_stopped_camera_that_says_removed_is_not_asked_again() -> None:
+    for remark in ("已拆除", "2024年已拆除，杆体移交"):
+        assert "G-091.stopped" not in check_rows([camera(1), camera(2, status="停用", remark=remark)])
+    assert "G-091.stopped" in check_rows([camera(1), camera(2, status="停用", remark="线路故障")])
 
 
 def test_platforms_repeat_stand_alone_and_lease() -> None:

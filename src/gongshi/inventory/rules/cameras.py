@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from gongshi.inventory.form import CAMERAS, YES
+from gongshi.inventory.form import CAMERAS, REMOVED_MARK, YES
 from gongshi.inventory.rules.base import Context, Rule, hits, nothing
 from gongshi.inventory.rules.common import blanks, choice, missing, months, placeholder, serials
 from gongshi.inventory.values import is_meaningless_name, is_placeholder
@@ -33,7 +33,9 @@ def _leased(frame: pl.DataFrame, _: Context) -> pl.DataFrame:
 
 
 def _stopped(frame: pl.DataFrame, _: Context) -> pl.DataFrame:
-    return hits(frame, (pl.col("status") == "停用"), "status")
+    return hits(
+        frame, (pl.col("status") == "停用") & ~pl.col("remark").fill_null("").str.contains(REMOVED_MARK), "status"
+    )
 
 
 def _move(frame: pl.DataFrame, _: Context) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from gongshi.inventory.rules.base import Context, Rule, hits, nothing
 from gongshi.inventory.values import is_placeholder, month_of, squash
 from gongshi.kit.i18n import Text
 
+_SHOWN_GAPS = 6
 _NAMED = {"platform": Text("表1", "Table 1"), "camera": Text("表2", "Table 2")}
 
 
@@ -154,6 +155,17 @@ def months(sheet: Sheet, clause: str) -> list[Rule]:
     ]
 
 
+def _absent(present: pl.Series) -> str:
+    """The numbers from 1 on that are not there, as ranges: `3, 5-8`; the first few of many."""
+    ranges: list[str] = []
+    last = 0
+    for number in present:
+        if number > last + 1:
+            ranges.append(str(number - 1) if number == last + 2 else f"{last + 1}-{number - 1}")
+        last = number
+    return ", ".join(ranges[:_SHOWN_GAPS]) + (" …" if len(ranges) > _SHOWN_GAPS else "")
+
+
 def serials(sheet: Sheet) -> list[Rule]:
     """序号: there, whole, once each and without gaps (G-061, G-080)."""
     field = TABLES[sheet].field("serial")
@@ -177,14 +189,15 @@ def serials(sheet: Sheet) -> list[Rule]:
             .agg(
                 pl.col("ord").first(),
                 pl.col("serial").first().alias("value"),
-                pl.col("number").max().alias("last"),
-                pl.col("number").n_unique().alias("count"),
+                pl.col("number").unique().sort(),
             )
-            .filter(pl.col("last") > pl.col("count"))
+            .with_columns(
+                (pl.col("number").list.last() - pl.col("number").list.len()).alias("gaps"),
+                pl.col("number").map_elements(_absent, return_dtype=pl.String).alias("absent"),
+            )
+            .filter(pl.col("gaps") > 0)
         )
-        return numbers.select(
-            "ord", pl.lit("serial").alias("column"), "value", (pl.col("last") - pl.col("count")).alias("gaps")
-        )
+        return numbers.select("ord", pl.lit("serial").alias("column"), "value", "gaps", "absent")
 
     name = _NAMED[sheet]
     return [
@@ -217,7 +230,7 @@ def serials(sheet: Sheet) -> list[Rule]:
             sheet,
             ("serial",),
             Text(f"{name.zh}序号连续", f"{name.en}: no gaps"),
-            Text("序号不连续，缺{gaps}个", "The numbering has {gaps} gaps"),
+            Text("序号不连续，缺{absent}（共{gaps}个）", "The numbers {absent} are missing ({gaps} in all)"),
             Text("确认没有漏填的行", "Make sure that no row was lost"),
             gaps,
         ),
