@@ -134,6 +134,25 @@ class Dialog(Base):
     state: Mapped[dict[str, Any]]
     """`protocols.sip.Dialog.dump()` and the flow that the call went over."""
     started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    instance: Mapped[str | None] = mapped_column(Text)
+    """Which signalling server carries it."""
+
+
+class Instance(Base):
+    """A signalling server that runs; the devices and calls of one without a row belong to who claims them."""
+
+    __tablename__ = "instance"
+    __table_args__ = (SIGNALLING,)
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    """New at every start."""
+    seat: Mapped[str] = mapped_column(Text)
+    """Equal for a server and the one that replaces it after a restart."""
+    host: Mapped[str] = mapped_column(Text)
+    control: Mapped[str | None] = mapped_column(Text)
+    """Its control socket, for calls of others on the same machine."""
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    beat_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Said(Base):

@@ -59,6 +59,10 @@ class Policy:
     dialog_sweep: float = 30.0
     trace_messages: int = 200
     trace_bytes: int = 64 * 1024 * 1024
+    instance_beat: float = 2.0
+    """How often a server renews its row."""
+    instance_gone: float = 10.0
+    """A server whose row is older is gone, and others take over."""
     idle_connection: float = 60.0
     """A TCP connection on which nobody registers is closed after this."""
     connections: int = 20_000
