@@ -28,7 +28,7 @@ from gongshi.node.log import keepers, signer
 from gongshi.node.roles.web import filled
 from gongshi.node.runtime import Runtime
 from gongshi.registry.models import Camera
-from gongshi.signalling.models import Binding, Channel, Peer
+from gongshi.signalling.models import Alarm, Binding, Channel, Peer
 
 PEOPLE = {
     "agency_contact": "wenlv",
@@ -50,6 +50,8 @@ KNOWN: Mapping[tuple[str, str], list[Any]] = {
     ("filings", "filing_id"): [1, 2, 3],
     ("findings", "finding_id"): [1, 2, 3],
     ("peers", "peer_id"): [1, 2, 3],
+    ("channels", "channel_id"): [1, 2, 3],
+    ("alarms", "alarm_id"): [*range(1, 13)],
     ("share-requests", "id"): [1, 2, 3],
     ("grants", "id"): [1],
     ("sessions", "id"): _SESSIONS[:2],
@@ -198,6 +200,11 @@ class Node:
                 for camera in cameras
             ]
             session.add_all(channels)
+            alarms = [
+                Alarm(peer_id=peers[0].id, code=camera.code, camera_id=camera.id, kind="motion", alarm_at=now)
+                for camera in cameras
+            ]
+            session.add_all(alarms)
             await session.flush()
             stream = Stream(
                 id=uuid.UUID(_STREAM), channel_id=channels[0].id, camera_id=cameras[0].id, kind="live", state="ended"
@@ -231,6 +238,8 @@ class Node:
             await session.execute(insert(Session), sessions)
             self.ids["code"] = [camera.code for camera in cameras]
             self.ids["peer_id"] = [peer.id for peer in peers]
+            self.ids["channel_id"] = [channel.id for channel in channels]
+            self.ids["alarm_id"] = [alarm.id for alarm in alarms]
             self.ids["stream_id"] = [str(stream.id)]
             self.ids["session_id"] = [str(row["id"]) for row in sessions]
             victim = await identity.member_by_username(session, "yingji-zhiban")

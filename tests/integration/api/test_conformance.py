@@ -146,9 +146,10 @@ def test_an_operation_keeps_its_word(case: schemathesis.Case, node: Node) -> Non
 def test_the_machine_got_through() -> None:
     """A run that was only ever refused would prove little.
 
-    A machine guesses no password and no workbook, is seldom the right person at the right moment of a process (the
-    stories tell that), and no signalling or media process answers here: two thirds it must reach.
+    A machine guesses no password and no workbook, and is seldom the right person at the right moment of a process (the
+    stories tell that): two thirds it must reach. No signalling or media process answers here; who is told so has come
+    through everything before it.
     """
     assert len(_statuses) > 60
-    reached = [label for label, statuses in _statuses.items() if min(statuses) < 300]
+    reached = [label for label, statuses in _statuses.items() if min(statuses) < 300 or 503 in statuses]
     assert len(reached) * 3 >= len(_statuses) * 2, sorted(_statuses.keys() - reached)
