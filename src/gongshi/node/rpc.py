@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from gongshi.kit.errors import Problem, Unavailable
+from gongshi.kit.errors import FieldError, Problem, Unavailable
 from gongshi.kit.i18n import Text
 
 log = structlog.get_logger(__name__)
@@ -25,14 +25,21 @@ _LINE_LIMIT = 16 * 1024 * 1024
 
 
 class RemoteProblem(Problem):
-    """A problem the other process answered with; status, code and texts are its own."""
+    """A problem the other process answered with; status, code, title, texts and fields are its own."""
 
     def __init__(self, error: Mapping[str, Any]) -> None:
         self.status = int(error.get("status", 500))
         self.data: Mapping[str, Any] = error.get("data") or {}
+        detail = Text(str(error.get("zh", "内部错误")), str(error.get("en", "Internal error")))
+        title: Mapping[str, Any] = error.get("title") or {}
+        self.title = Text(str(title.get("zh", detail.zh)), str(title.get("en", detail.en)))
         super().__init__(
-            Text(str(error.get("zh", "内部错误")), str(error.get("en", "Internal error"))),
+            detail,
             code=str(error.get("code", "internal")),
+            errors=[
+                FieldError(str(e["field"]), str(e["code"]), Text(str(e["zh"]), str(e["en"])))
+                for e in error.get("errors") or ()
+            ],
         )
 
 
@@ -43,6 +50,8 @@ def problem_line(problem: Problem) -> dict[str, Any]:
         "code": problem.code,
         "zh": problem.detail.zh,
         "en": problem.detail.en,
+        "title": {"zh": problem.title.zh, "en": problem.title.en},
+        "errors": [{"field": e.field, "code": e.code, "zh": e.message.zh, "en": e.message.en} for e in problem.errors],
         "data": getattr(problem, "data", None),
     }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gongshi.kit.errors import Conflict, Unavailable
+from gongshi.kit.errors import Conflict, FieldError, Unavailable
 from gongshi.kit.i18n import Text
 from gongshi.node.rpc import RemoteProblem, RpcClient, RpcServer
 
@@ -17,7 +17,8 @@ async def double(number: int) -> int:
 
 
 async def refuse() -> None:
-    raise Conflict(Text("不行", "No"), code="said_no")
+    fault = FieldError("number", "odd", Text("不是偶数", "is odd"))
+    raise Conflict(Text("不行", "No"), code="said_no", errors=[fault])
 
 
 async def break_down() -> None:
@@ -48,6 +49,9 @@ async def test_a_problem_keeps_its_code_status_and_both_texts(pair: tuple[Path, 
     with pytest.raises(RemoteProblem) as caught:
         await client.call("refuse")
     assert (caught.value.status, caught.value.code, caught.value.detail) == (409, "said_no", Text("不行", "No"))
+    body = caught.value.body("zh")
+    assert body["title"] == Conflict.title.zh
+    assert body["errors"] == [{"field": "number", "code": "odd", "message": "不是偶数"}]
 
 
 async def test_a_fault_is_answered_without_its_insides(pair: tuple[Path, RpcClient]) -> None:
