@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 from urllib.parse import quote
 
 from fastapi import File, Form, Query, Response, UploadFile
@@ -171,8 +171,8 @@ async def upload(
             Text(f"文件超过{limit}MB，请拆分后上传", f"The file is larger than {limit} MB; split it"),
             code="file_too_large",
         )
-    await asyncio.to_thread(detect, content)
     name = _safe_name(file.filename)
+    await asyncio.to_thread(detect, content, name)
     stored = f"inventory/{new_id()}"
     async with caller.read() as session:
         unit = await _unit(caller, session, organisation, "inventory.filing.create")
@@ -275,8 +275,8 @@ async def findings(
     cursor: Cursor = None,
     limit: Limit = 200,
 ) -> FindingPage:
-    """By row and column, with rule, reason and remedy in the caller's language; `groups` counts per rule."""
-    after = int(decode_cursor(cursor, [int])[0]) if cursor else 0
+    """By table, row and column, with rule, reason and remedy in the caller's language; `groups` counts per rule."""
+    after = cast("repository.Place", tuple(decode_cursor(cursor, repository.PLACE_TYPES))) if cursor else None
     async with caller.read() as session:
         await _filing(caller, session, filing_id)
         found = await repository.findings(
@@ -286,7 +286,7 @@ async def findings(
     page = found[:limit]
     lang = caller.lang
     return FindingPage(
-        items=[_finding(each, lang) for each in page],
+        items=[_finding(each, lang) for each, _ in page],
         groups=sorted(
             (
                 FindingGroup(rule=name, severity=grade, count=count, message=zh if lang == "zh" else en)
@@ -294,7 +294,7 @@ async def findings(
             ),
             key=lambda group: (_ORDER[group.severity], -group.count, group.rule),
         ),
-        next_cursor=encode_cursor(page[-1].id) if len(found) > limit else None,
+        next_cursor=encode_cursor(*page[-1][1]) if len(found) > limit else None,
     )
 
 

@@ -4,10 +4,11 @@ import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy import ARRAY, ColumnElement, Text, case, cast, delete, func, or_, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import aggregate_order_by, array
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from gongshi.inventory.form import TABLES, Sheet
 from gongshi.inventory.models import Filing, FilingRow, Finding
 from gongshi.inventory.rules import Finding as Found
 from gongshi.registry.models import REMOVED, Camera, Organisation
@@ -245,25 +246,40 @@ async def link_objects(session: AsyncSession, filing_id: int, sheet: str) -> Non
     await session.execute(_LINKS[sheet], {"filing": filing_id})
 
 
+def _column_number(sheet: Sheet) -> ColumnElement[int]:
+    return func.array_position(cast(array(TABLES[sheet].keys), ARRAY(Text)), Finding.column)
+
+
+_PLACE: tuple[Any, ...] = (
+    case({"platform": 1, "camera": 2}, value=Finding.sheet, else_=0),
+    func.coalesce(Finding.tab, ""),
+    func.coalesce(Finding.row, 0),
+    func.coalesce(case((Finding.sheet == "platform", _column_number("platform")), else_=_column_number("camera")), 0),
+    Finding.id,
+)
+"""Where a finding stands in the file, as a person reads it: the form itself, table 1, table 2; by row; by column."""
+Place = tuple[int, str, int, int, int]
+PLACE_TYPES = (int, str, int, int, int)
+
+
 async def findings(
-    session: AsyncSession, filing_id: int, *, severity: str | None, rule: str | None, after: int, limit: int
-) -> Sequence[Finding]:
-    query = select(Finding).where(Finding.filing_id == filing_id, Finding.id > after)
+    session: AsyncSession, filing_id: int, *, severity: str | None, rule: str | None, after: Place | None, limit: int
+) -> Sequence[tuple[Finding, Place]]:
+    """In the order of the file, each with its place, which is where the next page begins."""
+    query = select(Finding, *_PLACE).where(Finding.filing_id == filing_id)
     if severity:
         query = query.where(Finding.severity == severity)
     if rule:
         query = query.where(Finding.rule == rule)
-    return (await session.scalars(query.order_by(Finding.id).limit(limit + 1))).all()
+    if after is not None:
+        query = query.where(tuple_(*_PLACE) > tuple_(*after))
+    rows: Sequence[Any] = (await session.execute(query.order_by(*_PLACE).limit(limit + 1))).all()
+    return [(row[0], (row[1], row[2], row[3], row[4], row[5])) for row in rows]
 
 
 async def all_findings(session: AsyncSession, filing_id: int) -> AsyncIterator[Finding]:
     """Every finding in the order of the file, streamed."""
-    query = (
-        select(Finding)
-        .where(Finding.filing_id == filing_id)
-        .order_by(Finding.sheet.desc().nulls_first(), Finding.tab, Finding.row.nulls_first(), Finding.id)
-        .execution_options(yield_per=2_000)
-    )
+    query = select(Finding).where(Finding.filing_id == filing_id).order_by(*_PLACE).execution_options(yield_per=2_000)
     async for found in await session.stream_scalars(query):
         yield found
         session.expunge(found)

@@ -189,6 +189,36 @@ async def test_a_code_of_another_unit_is_an_error_that_names_it(acting: As, drai
     assert "C-RECODE" in {item["rule"] for item in rules}
 
 
+async def test_findings_come_in_the_order_of_the_file_page_by_page(acting: As, drain: Drain) -> None:
+    wenlv = await acting("wenlv")
+    spoilt: dict[int, dict[str, object]] = {
+        n: {"brand": "某牌", "code": "1", "longitude": "116.5", "status": "停用"} for n in range(5)
+    }
+    form = sample_form(cameras=spoilt, platforms={0: {"vendor": "XXX", "gbt28181": "否"}})
+    filing = await checked(wenlv, drain, form)
+    path = f"{API}/filings/{filing['id']}/findings"
+    whole = (await wenlv.get(path, params={"limit": 500})).json()["items"]
+    columns = {
+        "platform": ["serial", "name", "vendor", "gbt28181"],
+        "camera": ["serial", "code", "name", "platform", "brand", "model", "place", "longitude", "latitude", "status"],
+    }
+    places = [
+        (["platform", "camera"].index(item["sheet"]), item["row"], columns[item["sheet"]].index(item["column"]))
+        for item in whole
+    ]
+    assert len({row for _, row, _ in places}) > 4
+    assert places == sorted(places)
+    walked: list[int] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = (await wenlv.get(path, params={"limit": 3, **cursor})).json()
+        walked += [item["id"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+    assert walked == [item["id"] for item in whole]
+
+
 async def test_a_zero_report_is_signed_and_accepted(acting: As) -> None:
     yingji, office = await acting("yingji"), await acting("bangongshi")
     made = await yingji.post(f"{API}/filings/zero", json={"statement": "本单位无公共场所视频监控资源"})

@@ -71,7 +71,7 @@ async def test_a_running_check_is_cancelled_and_leaves_nothing(
     assert filing["state"] == "cancelled"
     async with database.read() as session:
         assert not await repository.rows(session, number, None, 0, 1)
-        assert not await repository.findings(session, number, severity=None, rule=None, after=0, limit=1)
+        assert not await repository.findings(session, number, severity=None, rule=None, after=None, limit=1)
 
 
 async def test_progress_is_written_and_announced_while_a_check_runs(

@@ -8,7 +8,7 @@ import openpyxl
 import pytest
 
 from gongshi.inventory.form import CAMERAS, PLATFORMS
-from gongshi.inventory.readers import UnreadableFile
+from gongshi.inventory.readers import UnreadableFile, detect
 from gongshi.inventory.readers.texts import day_text, number_text
 from gongshi.inventory.workbook import blank_document, blank_workbook, filled_workbook
 from unit.inventory.forms import HEAD, as_csv, as_docx, as_ods, both, camera, platform, read, run, table
@@ -183,6 +183,17 @@ def test_refusals_say_what_and_what_instead(content: bytes, code: str) -> None:
     assert refused.value.code == code
     assert refused.value.detail.zh
     assert refused.value.detail.en
+
+
+@pytest.mark.parametrize("name", ["清单.xlsx", "清单.XLS", "form.ods", "form.docx"])
+def test_text_under_a_workbooks_name_is_no_workbook_unless_it_holds_a_table(name: str) -> None:
+    with pytest.raises(UnreadableFile) as caught:
+        detect(b"hello", name)
+    assert caught.value.code == "wrong_type"
+    assert "不是工作簿" in caught.value.detail.zh
+    assert detect(b"hello", "form.csv") == "csv"
+    # Platforms export tabs under the name xls.
+    assert detect("序号\t20位编码\n1\t2\n".encode(), name) == "csv"
 
 
 def package(**parts: bytes) -> bytes:

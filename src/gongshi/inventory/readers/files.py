@@ -13,6 +13,8 @@ FileFormat = Literal["xlsx", "xls", "ods", "csv", "docx"]
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
+_NOT_TEXT = frozenset({"xlsx", "xls", "ods", "docx", "xlsm", "et", "wps"})
+"""Endings of names that promise a document with an inside."""
 _OTHER: tuple[tuple[bytes, Text], ...] = (
     (b"%PDF", Text("PDF 文档", "a PDF document")),
     (b"\x89PNG", Text("图片", "a picture")),
@@ -28,30 +30,43 @@ _OTHER: tuple[tuple[bytes, Text], ...] = (
 )
 
 
-def detect(content: bytes) -> FileFormat:
-    """What the content is. Raises the refusals of `refusal` for everything that cannot be a form."""
+def detect(content: bytes, name: str = "") -> FileFormat:
+    """What the content is. Raises the refusals of `refusal` for everything that cannot be a form.
+
+    `name` decides nothing but what is said: text under a workbook's name was meant to be a workbook.
+    """
     if not content.strip(b"\x00\t\r\n ")[:1]:
         raise empty()
     if content.startswith(_ZIP):
         return _package_format(Package(content))
     if content.startswith(_OLE):
         return _ole_format(content)
-    for start, name in _OTHER:
+    for start, kind in _OTHER:
         if content.startswith(start):
-            raise wrong_type(name)
+            raise wrong_type(kind)
     head = content[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if head.startswith(b"<") and (b"<html" in head or b"<table" in head or b"<!doctype" in head):
         raise wrong_type(Text("网页（仅扩展名为 xls）", "a web page, whatever its name says"))
     if head.startswith(b"<?xml"):
         raise wrong_type(Text("XML 文件", "an XML file"))
-    if text.decode(content) is None:
+    decoded = text.decode(content)
+    if decoded is None:
         raise wrong_type(Text("无法识别的二进制数据", "unknown binary data"))
+    ending = name.lower().rpartition(".")[2]
+    # Many platforms export text with tabs under the name xls; that is a table all the same.
+    if ending in _NOT_TEXT and not any(mark in decoded[:8192] for mark in ",;\t"):
+        raise wrong_type(
+            Text(
+                f"纯文本，不是工作簿（文件名以 .{ending} 结尾）",
+                f"plain text and no workbook, although it is named .{ending}",
+            )
+        )
     return "csv"
 
 
 def open_file(content: bytes, name: str = "") -> tuple[FileFormat, list[Grid]]:
     """The grids of an upload; their rows are read while they are iterated. Blocks: call it in a thread."""
-    kind = detect(content)
+    kind = detect(content, name)
     if kind == "xlsx":
         return kind, xlsx.sheets(Package(content))
     if kind == "ods":
