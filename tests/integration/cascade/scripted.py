@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
+from gongshi.protocols.errors import RemoteProtocolError
 from gongshi.protocols.manscdp import Envelope, Keepalive, build, parse
 from gongshi.protocols.sdp import SessionDescription, Ssrc, live_offer
 from gongshi.protocols.sip import (
@@ -89,12 +90,13 @@ class ScriptedUpper:
     @contextlib.asynccontextmanager
     async def on(self) -> AsyncGenerator["ScriptedUpper"]:
         loop = asyncio.get_running_loop()
+        # The listener chooses: what is free for TCP is nearly always free for UDP, and the other way round it is not.
+        server = await asyncio.start_server(self._connected, self.host, self.port)
+        self.port = server.sockets[0].getsockname()[1]
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.udp.setblocking(False)
         self.udp.bind((self.host, self.port))
-        self.port = self.udp.getsockname()[1]
         loop.add_reader(self.udp.fileno(), self._readable)
-        server = await asyncio.start_server(self._connected, self.host, self.port)
         ticker = asyncio.create_task(self._tick())
         try:
             yield self
@@ -288,7 +290,11 @@ class ScriptedUpper:
                     self.endpoint.answer(event, 200, now)
                     self.in_dialog.put_nowait(request)
                     return
-                envelope = parse(request.body)
+                try:
+                    envelope = parse(request.body)
+                except RemoteProtocolError as error:
+                    self.endpoint.answer(event, error.hint_status, now)
+                    return
                 if envelope.is_("Notify", "Keepalive"):
                     Keepalive.parse(envelope)
                     self.keepalives += 1

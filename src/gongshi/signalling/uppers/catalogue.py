@@ -23,7 +23,7 @@ _HEAD: Final = 600
 _PER_STREAM: Final = 200
 """Items of a message over TCP."""
 _PAGE: Final = 500
-_QUEUED: Final = 4
+_QUEUED: Final = 16
 """Queries of one upper that wait for their turn; more are dropped, it asks again."""
 
 

@@ -194,8 +194,6 @@ class Invites:
         relay = RelayTo(offer.host, offer.port, ssrc, offer.transport, offer.kind, offer.speed)
         # A code that means nothing here is asked for all the same: the opener refuses and logs it like any other.
         code = offer.device if target is None else target.code
-        if target is None and not (offer.device.isascii() and offer.device.isdigit()):
-            raise RemoteProtocolError("the device's code cannot be read", 404)
         return await self._viewing.open(
             link.account.subject, Wish(code, offer.action, relay, offer.interval, flow.host)
         )
@@ -439,7 +437,7 @@ class Invites:
         try:
             async with self._database.unit() as uow:
                 await work(uow.session)
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, UnicodeError) as error:
             log.warning("signal.upper.call.database", error=type(error).__name__)
 
     async def restore(self) -> None:

@@ -71,6 +71,8 @@ def _device(invite: Request, sdp: SessionDescription, own_code: str) -> str:
     device = invite.target.user or invite.to.user
     if device == own_code and sdp.uri:
         device = sdp.uri.partition(":")[0].strip()
+    if not (device.isascii() and device.isdigit() and len(device) == 20):
+        raise RemoteProtocolError("the INVITE names no device", 404)
     return device
 
 

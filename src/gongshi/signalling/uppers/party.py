@@ -16,7 +16,7 @@ from gongshi.access.actions import Action
 from gongshi.db.engine import Database
 from gongshi.db.events import Event, EventStream, emit
 from gongshi.kit.secretbox import SecretBox
-from gongshi.protocols.errors import ProtocolError, RemoteProtocolError
+from gongshi.protocols.errors import LocalProtocolError, ProtocolError, RemoteProtocolError
 from gongshi.protocols.manscdp import parse
 from gongshi.protocols.sip import ALLOW, AckMissing, AckReceived, Cancelled, Flow, Request, RequestReceived, Response
 from gongshi.signalling.inbox import path_text
@@ -304,7 +304,17 @@ class Uppers:
         if not link.account.enabled:
             self._respond(event, 403, now)
             return
-        match request.method:
+        try:
+            self._request(link, event, now)
+        except RemoteProtocolError as error:
+            # A header that only this method needs cannot be read.
+            self._respond(event, error.hint_status, now)
+        except LocalProtocolError:
+            # What would have to be repeated in the answer breaks the framing.
+            self._respond(event, 400, now)
+
+    def _request(self, link: Link, event: RequestReceived, now: float) -> None:
+        match event.request.method:
             case "INVITE":
                 self.invites.invite(link, event, now)
             case "MESSAGE":

@@ -443,7 +443,8 @@ class Subscriptions:
         try:
             async with self._database.unit() as uow:
                 await work(uow.session)
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, UnicodeError) as error:
+            # A Call-ID that the database cannot hold: the subscription stands all the same, until we restart.
             log.warning("signal.upper.subscription.database", error=type(error).__name__)
 
     async def restore(self) -> None:
