@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import re
 import socket
 from collections.abc import Callable
@@ -33,6 +34,7 @@ _KEPT = 20_000
 """Messages kept of a run; a flood must not eat the memory."""
 _PROOF = re.compile(rb'(response=")[^"]*(")')
 
+_order = itertools.count(1)
 Incoming = RequestReceived | AckReceived | AckMissing | Cancelled
 Handler = Callable[[Incoming], None]
 
@@ -46,6 +48,8 @@ class Asked:
         self.flow = flow
         self.responses: list[Response] = []
         self.failed = False
+        self.final_order = 0
+        """When the first final answer came, as a number that grows with everything that comes."""
         self._news = asyncio.Event()
 
     def take(self, response: Response | None) -> None:
@@ -53,6 +57,8 @@ class Asked:
         self.failed = self.failed or response is None
         if response is not None:
             self.responses.append(response)
+            if response.status >= 200 and not self.final_order:
+                self.final_order = next(_order)
         self._news.set()
 
     @property
@@ -163,11 +169,14 @@ class Wire:
         self.flush()
         return asked
 
-    def cancel(self, asked: Asked) -> bool:
-        """Give an INVITE up; False when it is too late or too early for it."""
+    def cancel(self, asked: Asked) -> Asked | None:
+        """Give an INVITE up; the answers to CANCEL, or None when it is too late or too early for one."""
         token = self.endpoint.cancel(asked.token, monotonic())
+        cancelling = None
+        if token is not None:
+            cancelling = self._asked[token] = Asked(token, asked.request, asked.flow)
         self.flush()
-        return token is not None
+        return cancelling
 
     def send(self, request: Request, flow: Flow) -> None:
         """Send a request that has no answer: ACK."""

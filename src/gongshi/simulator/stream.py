@@ -242,10 +242,11 @@ class MediaStream:
             return await asyncio.open_connection(self.target.host, self.target.port)
         try:
             await asyncio.get_running_loop().sock_connect(sock, (self.target.host, self.target.port))
-        except OSError:
+            return await asyncio.open_connection(sock=sock)
+        except BaseException:
+            # Also when the call ended meanwhile: nobody else knows this socket.
             sock.close()
             raise
-        return await asyncio.open_connection(sock=sock)
 
     async def _accepted(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.faults.no_tcp_media == "passive":

@@ -141,7 +141,7 @@ async def pause(bench: Upper) -> Text:
 async def _until_end(call: Call, seconds: float) -> float | None:
     """Seconds until the stream stopped; None when it did not in time."""
     started = monotonic()
-    still = call.bench.patience.silence * _STILL
+    still = call.bench.patience.silence
     if not await call.pictures.quiet(still, seconds + still):
         return None
     return max(0.0, call.pictures.last_at - started)

@@ -13,6 +13,7 @@ from gongshi.kit.i18n import Text
 _ANY = "0.0.0.0"  # noqa: S104 -- media come to whichever address the offer names
 _PS = 96
 _LOSS = 0.01
+_CANCELS = 4
 _STILL = 0.5
 """Part of the patience with silence after which a stream counts as stopped."""
 
@@ -203,28 +204,34 @@ async def unknown(bench: Upper) -> Text:
 
 @upper("INV-10")
 async def cancel(bench: Upper) -> Text:
-    """CANCEL before the answer."""
+    """CANCEL before the answer; when the two cross, it is tried again."""
+    for _ in range(_CANCELS):
+        status = await _cancelled(bench)
+        if status is not None:
+            return seen(f"应答 {status}", f"answered {status}")
+    raise absent("应答太快，来不及取消", "it answered before it could be cancelled")
+
+
+async def _cancelled(bench: Upper) -> int | None:
+    """What a cancelled INVITE was answered; None when its answer crossed the CANCEL."""
     code = bench.channel
     async with datagrams(_ANY) as pictures:
         description, ssrc = offer(bench, code, pictures.port)
         asked = invite(bench, code, description, ssrc)
-        provisional = await asked.until(lambda a: bool(a.responses), bench.patience.answer)
-        if not provisional or asked.final is not None or not bench.wire.cancel(asked):
-            final = asked.final
-            if final is not None and final.status < 300:
-                call = await accepted(bench, asked, ssrc, pictures)
-                call.acknowledge()
-                await call.end()
-            raise absent("应答太快，来不及取消", "it answered before it could be cancelled")
+        await asked.until(lambda a: bool(a.responses), bench.patience.answer)
+        cancelling = bench.wire.cancel(asked)
         final = await asked.answer(bench.patience.answer)
         if final is None:
             raise fail("取消后 INVITE 没有最终应答", "after CANCEL the INVITE was not answered")
-        if final.status < 300:
-            call = await accepted(bench, asked, ssrc, pictures)
-            call.acknowledge()
-            await call.end()
-            raise fail(f"取消后仍应答 {final.status}", f"after CANCEL it answered {final.status}")
-        return seen(f"应答 {final.status}", f"answered {final.status}")
+        if final.status >= 300:
+            return final.status
+        call = await accepted(bench, asked, ssrc, pictures)
+        call.acknowledge()
+        await call.end()
+        answer = await cancelling.answer(bench.patience.answer) if cancelling is not None else None
+        if cancelling is not None and answer is not None and cancelling.final_order < asked.final_order:
+            raise fail(f"应答 CANCEL 之后仍应答 {final.status}", f"it answered CANCEL, and then {final.status}")
+        return None
 
 
 @upper("INV-11")
