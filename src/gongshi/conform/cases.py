@@ -158,7 +158,7 @@ PLT-02 | 9.6 | 9.6 | should | SRV-04 | 未注册设备的心跳 | 不应答 200�
 PLT-03 | 9.4 | 9.4 | - | SRV-04 | 报警 | 应答 200，并以 Response Alarm 应答 | Alarm | answered 200, and by Response Alarm
 PLT-04 | 4.3 | 4.3 | - | SRV-04 | 重发的请求 | 应答与首次相同 | Repeated request | answered the same again
 PLT-05 | 4.3 | 4.3 | should | SRV-04 | OPTIONS | 应答 200 | OPTIONS | answered 200
-PLT-06 | 4.3 | 4.3 | should | SRV-04 | 对话外的 BYE | 应答 481 | BYE without a dialog | answered 481
+PLT-06 | 4.3 | 4.3 | should | SRV-04 | 对话外的 BYE | 应答 481；为兼容老设备也可应答 200 | BYE without a dialog | answered 481, or 200 as old devices like it
 PLT-07 | 4.3 | 4.3 | should | SRV-04 | 未知方法 | 应答 405 或 501 | Unknown method | answered 405 or 501
 PLT-08 | A | A | should | SRV-04 | 未知通知 | 应答 200 | Unknown notification | answered 200
 PLT-09 | A | A | should | SRV-04 | 无法解析的正文 | 应答 400 | Unreadable body | answered 400
