@@ -328,11 +328,13 @@ async def set_verdict(session: AsyncSession, found: Finding, verdict: str) -> bo
     return (await session.scalars(query)).first() is not None
 
 
-async def open_errors(session: AsyncSession, filing_id: int) -> int:
-    """Errors without a waiver."""
+async def open_errors(session: AsyncSession, filing_id: int, *, of_form: bool = False) -> int:
+    """Errors without a waiver; `of_form`: only those that belong to no row."""
     query = select(func.count()).where(
         Finding.filing_id == filing_id, Finding.severity == "error", Finding.waived_at.is_(None)
     )
+    if of_form:
+        query = query.where(Finding.row.is_(None))
     return await session.scalar(query) or 0
 
 

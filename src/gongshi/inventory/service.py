@@ -176,6 +176,15 @@ async def submit(
     """Hand the filing to the leading-group office. Errors block it unless their rows are expressly left out."""
     _require(filing, "draft")
     errors = await repository.open_errors(uow.session, filing.id)
+    of_form = await repository.open_errors(uow.session, filing.id, of_form=True)
+    if of_form:
+        raise Conflict(
+            Text(
+                f"表头或表格本身有{of_form}个错误，不能靠略去某些行解决。请更正后重新上传",
+                f"{of_form} errors are about the form itself, so leaving rows out does not help. Correct it and upload again",
+            ),
+            code="form_errors_open",
+        )
     if errors and not valid_rows_only:
         raise Conflict(
             Text(

@@ -82,9 +82,9 @@ def drain(database: Database, objects: Objects) -> Drain:
     return run
 
 
-def sample_form(count: int = 8, **changes: dict[int, dict[str, object]]) -> bytes:
-    """A clean form of the culture and tourism bureau; `cameras={0: {"code": …}}` spoils rows."""
-    head = {"unit": "市文化和旅游局", "contact": "李联络", "phone": "0564-3331234"}
+def sample_form(count: int = 8, head: dict[str, str] | None = None, **changes: dict[int, dict[str, object]]) -> bytes:
+    """A clean form of the culture and tourism bureau; `cameras={0: {"code": …}}` spoils rows, `head={…}` the head."""
+    head = {"unit": "市文化和旅游局", "contact": "李联络", "phone": "0564-3331234", **(head or {})}
     rows: list[dict[str, object]] = [
         dict(sample.form_row(n)) for n, sample in enumerate(samples("culture-tourism", count), start=1)
     ]

@@ -189,6 +189,18 @@ async def test_a_code_of_another_unit_is_an_error_that_names_it(acting: As, drai
     assert "C-RECODE" in {item["rule"] for item in rules}
 
 
+@pytest.mark.parametrize("lacking", ["unit", "contact", "phone"])
+async def test_a_form_that_does_not_say_who_files_cannot_be_submitted(acting: As, drain: Drain, lacking: str) -> None:
+    """Unit, contact and phone are mandatory (G-060), and no row can be left out in their place."""
+    wenlv = await acting("wenlv")
+    filing = await checked(wenlv, drain, sample_form(2, head={lacking: ""}), dry_run="false")
+    found = (await wenlv.get(f"{API}/filings/{filing['id']}/findings")).json()["items"]
+    assert [item["rule"] for item in found if item["severity"] == "error"] == [f"G-060.{lacking}"]
+    for body in ({}, {"valid_rows_only": True}):
+        refused = await wenlv.post(f"{API}/filings/{filing['id']}/submit", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "form_errors_open")
+
+
 async def test_findings_come_in_the_order_of_the_file_page_by_page(acting: As, drain: Drain) -> None:
     wenlv = await acting("wenlv")
     spoilt: dict[int, dict[str, object]] = {

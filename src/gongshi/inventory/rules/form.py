@@ -109,7 +109,7 @@ def _head(form: Form, context: Context) -> Iterator[Finding]:
             yield Finding(
                 f"G-060.{field.key}",
                 "G-060",
-                "warning",
+                "error",
                 Text(f"表头未填写“{field.label.zh}”", f"{field.label.en} is missing in the head of the form"),
                 Text(f"在表格上方填写{field.label.zh}", "Fill it in above the table"),
                 column=field.key,
@@ -143,7 +143,7 @@ def _head(form: Form, context: Context) -> Iterator[Finding]:
 
 FORM_RULES: tuple[tuple[str, str, Severity, Text], ...] = (
     *((rule, clause, severity, message) for rule, (clause, severity, message, _) in _NOTES.items()),
-    *((f"G-060.{field.key}", "G-060", "warning", field.label) for field in HEAD),
+    *((f"G-060.{field.key}", "G-060", "error", field.label) for field in HEAD),
     ("G-054.empty", "G-054", "error", Text("空表不等于零报告", "An empty form is not a zero report")),
     ("G-060.other_unit", "G-060", "error", Text("填报单位一致", "The form names the unit it is filed for")),
     ("G-060.phone_format", "G-060", "warning", Text("联系方式为电话号码", "The phone is a phone number")),
