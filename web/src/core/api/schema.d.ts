@@ -1318,6 +1318,7 @@ export interface components {
   schemas: {
     AcceptIn: {
       comment?: string;
+      confirm?: boolean;
     };
     AccessOut: {
       catalogue: boolean;
@@ -1652,6 +1653,7 @@ export interface components {
     };
     FilingOut: {
       allowed_actions: string[];
+      caution?: string | null;
       counts: {
         [key: string]: unknown;
       };
