@@ -11,6 +11,7 @@ from gongshi.kit import clock
 from gongshi.kit.i18n import Lang, Text
 from gongshi.registry.makers import MAKERS
 from gongshi.registry.models import Camera
+from gongshi.registry.place_classes import PLACE_CLASSES
 
 POINT_CLASSES = {
     1: Text("一类监控点", "class one"),
@@ -171,7 +172,7 @@ GROUPS: tuple[ArchiveGroup, ...] = (
             _f("JKDWLX", "监控点位类型", "Point class", "point_class", POINT_CLASSES),
             _f("SXJWZLX", "摄像机位置类型", "Location type", "location_types", LOCATION_TYPES),
             _f("JSFW", "监视方位", "View direction", "direction", DIRECTIONS),
-            _f("place_class", "场所类别", "Place class", "place_class"),
+            _f("place_class", "场所类别", "Place class", "place_class", PLACE_CLASSES),
         ),
     ),
     ArchiveGroup(

@@ -8,6 +8,7 @@ from gongshi.inventory.recognise import recognise
 from gongshi.inventory.rules import Context
 from gongshi.inventory.values import Divisions
 from gongshi.inventory.workbook import filled_workbook
+from gongshi.registry.archive import GROUPS, display
 from gongshi.registry.city import city
 from gongshi.registry.makers import maker_of
 from gongshi.registry.naming import initials, like_terms, search_text
@@ -67,3 +68,14 @@ def test_brands_are_read_under_their_usual_names():
     assert maker_of("海康") == maker_of("杭州海康威视") or maker_of("海康威视股份有限公司") == 1
     assert maker_of("Hikvision") == 1
     assert maker_of("某某牌") is None
+
+
+def test_the_place_class_of_every_sample_has_a_name():
+    """The archive page shows words, not codes."""
+    field = next(field for group in GROUPS for field in group.fields if field.key == "place_class")
+    used = {sample.place_class for sample in ESTATES} - {None}
+    assert len(used) > 4
+    assert display(field, "PA-03", "zh") == "主要道路和路口"
+    assert display(field, "KT-20", "en") == "Logistics and express"
+    for code in used:
+        assert display(field, code, "zh") != code
