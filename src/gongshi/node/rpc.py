@@ -187,3 +187,21 @@ class RpcClient:
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(ConnectionResetError())
+
+
+class Neighbours:
+    """Other nodes' signalling servers on this machine, by their control sockets."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, RpcClient] = {}
+
+    async def ask(self, control: str, method: str, parameters: Mapping[str, Any]) -> Any:
+        """The answer of one of them, or a `Problem`."""
+        client = self._clients.get(control)
+        if client is None:
+            client = self._clients[control] = RpcClient(Path(control), Text("信令服务", "signalling server"))
+        return await client.call(method, timeout=60.0, **parameters)
+
+    async def close(self) -> None:
+        for client in self._clients.values():
+            await client.close()

@@ -376,6 +376,10 @@ class Calls:
             if key is not None:
                 self._unfinished.note(*key, dialog)
 
+    def has(self, stream_id: str) -> bool:
+        """Is there a call of this stream, or is one being opened?"""
+        return self._book.get(stream_id) is not None or stream_id in self._opening
+
     def restore(self, call: Call) -> None:
         """Take over a call of an earlier process."""
         self._book.put(call)

@@ -72,8 +72,12 @@ _OWNER = text("SELECT instance FROM signalling.binding WHERE peer_id = :peer AND
 _OWN: Final = text("SELECT peer_id FROM signalling.binding WHERE instance = :id AND state = 'online'")
 
 
+async def _nothing(_taken: Taken) -> None:
+    return
+
+
 class Instances:
-    """This server among the others. `await join()`, then `start()`, at the end `await leave()`."""
+    """One server among the others. `await join()`, then `start()`, at the end `await leave()`."""
 
     def __init__(
         self,
@@ -82,23 +86,18 @@ class Instances:
         seat: str,
         control: str | None,
         policy: Policy,
-        *,
-        adopt: Callable[[Taken], Awaitable[None]],
-        keep_only: Callable[[set[int]], None],
     ) -> None:
-        """`seat` is equal for a server and the one that replaces it after a restart.
-
-        `adopt` hears what was taken over from a server that is gone; `keep_only` which devices are still ours after we
-        had been taken for gone ourselves.
-        """
+        """`seat` is equal for a server and the one that replaces it after a restart."""
         self.own = own
         self.host = socket.gethostname()
         self._database = database
         self._seat = seat
         self._control = control
         self._policy = policy
-        self._adopt = adopt
-        self._keep_only = keep_only
+        self.on_taken: Callable[[Taken], Awaitable[None]] = _nothing
+        """What was taken over from a server that is gone."""
+        self.on_lost: Callable[[set[int]], None] = lambda _kept: None
+        """Which devices are still ours after we had been taken for gone ourselves."""
         self._known: dict[str, Instance] = {}
         self._beaten = monotonic()
         self._task: asyncio.Task[None] | None = None
@@ -150,7 +149,7 @@ class Instances:
                 continue
             if taken.peers or taken.calls:
                 log.warning("signal.instance.took_over", peers=len(taken.peers), calls=len(taken.calls))
-                await self._adopt(taken)
+                await self.on_taken(taken)
 
     async def _beat(self) -> Taken:
         late = monotonic() - self._beaten > self._policy.instance_gone / 2
@@ -173,7 +172,7 @@ class Instances:
         self._beaten = monotonic()
         if kept is not None:
             log.warning("signal.instance.was_gone")
-            self._keep_only(kept | set(taken.peers))
+            self.on_lost(kept | set(taken.peers))
         return taken
 
     async def _appear(self, session: AsyncSession) -> None:

@@ -10,7 +10,7 @@ from gongshi.protocols.codes import Edition
 from gongshi.protocols.manscdp import version_edition
 from gongshi.protocols.sip import Flow
 
-OfflineReason = Literal["expired", "silent", "unregistered", "connection_lost", "disabled"]
+OfflineReason = Literal["expired", "silent", "unregistered", "connection_lost", "disabled", "elsewhere"]
 _NEVER = float("inf")
 
 

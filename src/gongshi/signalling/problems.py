@@ -89,6 +89,7 @@ OFFLINE_REASONS: Final[Mapping[str, Text]] = {
     "unregistered": Text("已主动注销", "it unregistered"),
     "connection_lost": Text("TCP 连接断开", "its TCP connection broke"),
     "disabled": Text("已被停用", "it is disabled"),
+    "elsewhere": Text("已改注册到另一台信令服务器", "it registered with another signalling server"),
 }
 
 _REFUSALS: Final[Mapping[int, Text]] = {

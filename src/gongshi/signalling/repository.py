@@ -81,6 +81,7 @@ ON CONFLICT (peer_id) DO UPDATE SET
   call_id = excluded.call_id, version = excluded.version, user_agent = excluded.user_agent,
   registered_at = excluded.registered_at, expires_at = excluded.expires_at,
   keepalive_at = coalesce(excluded.keepalive_at, b.keepalive_at), instance = excluded.instance, updated_at = now()
+WHERE b.instance = excluded.instance OR excluded.registered_at > b.registered_at
 """
 
 
@@ -367,7 +368,7 @@ async def peer_figures(session: AsyncSession, where: Sequence[ColumnElement[bool
 
 async def save_dialog(session: AsyncSession, values: Mapping[str, Any]) -> None:
     query = insert(Dialog).values(**values)
-    changed = {name: query.excluded[name] for name in ("peer_id", "channel_code", "ssrc", "state")}
+    changed = {name: query.excluded[name] for name in ("peer_id", "channel_code", "ssrc", "state", "instance")}
     await session.execute(query.on_conflict_do_update(index_elements=["stream_id"], set_=changed))
 
 
@@ -375,5 +376,16 @@ async def delete_dialogs(session: AsyncSession, stream_ids: Collection[str]) -> 
     await session.execute(delete(Dialog).where(Dialog.stream_id.in_(stream_ids)))
 
 
-async def dialogs(session: AsyncSession) -> Sequence[Dialog]:
-    return (await session.scalars(select(Dialog))).all()
+async def dialogs(
+    session: AsyncSession, instance: str, stream_ids: Collection[str] | None = None
+) -> Sequence[Dialog]:
+    """Calls of a server, or those of the given streams among them."""
+    query = select(Dialog).where(Dialog.instance == instance)
+    if stream_ids is not None:
+        query = query.where(Dialog.stream_id.in_(stream_ids))
+    return (await session.scalars(query)).all()
+
+
+async def dialog_instance(session: AsyncSession, stream_id: str) -> str | None:
+    """Which server carries a call."""
+    return await session.scalar(select(Dialog.instance).where(Dialog.stream_id == stream_id))

@@ -29,12 +29,14 @@ from gongshi.signalling.calls_steer import Action
 from gongshi.signalling.catalogue import Catalogues
 from gongshi.signalling.devices import Devices
 from gongshi.signalling.inbox import Inbox, path_text
+from gongshi.signalling.instances import Handler, Instances, Reach
 from gongshi.signalling.limits import Sparse
 from gongshi.signalling.party import Ground, Party
 from gongshi.signalling.peers import Peers, PeerState
 from gongshi.signalling.policy import Policy
 from gongshi.signalling.registrar import Registrar
 from gongshi.signalling.store import Store
+from gongshi.signalling.takeover import Takeover
 from gongshi.signalling.trace import Trace, shown
 from gongshi.signalling.wire import Locals, Tcp, Udp, family_of
 from gongshi.signalling.writer import MOVED, OFFLINE, REGISTERED, Writer
@@ -58,11 +60,14 @@ class SignalServer:
         *,
         policy: Policy | None = None,
         wanted_streams: Wanted | None = None,
+        control: str | None = None,
+        reach: Reach | None = None,
     ) -> None:
         """`node_code` is our 20-digit code, its first ten digits are the SIP domain and the digest realm.
 
         `wanted_streams` gives the ids of streams that are running: calls of an earlier process for any other are
-        ended. Without it none is carried on.
+        ended. Without it none is carried on. `control` is where other servers of this machine find our handlers, and
+        `reach` asks theirs.
         """
         if policy is None:
             policy = Policy(
@@ -79,7 +84,23 @@ class SignalServer:
         self._agent = Agent(self._endpoint, node_code, self._send, self._port_of)
         self._agent.on_deadline = self._schedule
         self._writer = Writer(database, self.peers, policy, self.instance)
-        self._store = Store(database, database_url, box, node_code[:10], self.peers, self._peers_changed)
+        self._store = Store(
+            database,
+            database_url,
+            box,
+            node_code[:10],
+            self.peers,
+            self._peers_changed,
+            self.instance,
+        )
+        self._reach_other = reach
+        self.instances = Instances(
+            database,
+            self.instance,
+            control or (f"{settings.host}:{settings.port}" if settings.port else self.instance),
+            control,
+            policy,
+        )
         self._registrar = Registrar(
             self.peers,
             policy,
@@ -106,6 +127,19 @@ class SignalServer:
             requery=self._catalogues.ask,
             channel=self._store.channel,
         )
+        self._takeover = Takeover(
+            self.peers,
+            self._store,
+            self.instances,
+            self._catalogues,
+            self._devices,
+            self._calls,
+            here=lambda flow: replace(flow, local_host=self._locals.towards(flow.host), local_port=self.port),
+            offline=self._offline,
+        )
+        self._store.on_elsewhere = self._takeover.elsewhere
+        self.instances.on_taken = self._takeover.adopt
+        self.instances.on_lost = self._takeover.keep_only
         self._sparse = Sparse(policy.refusals_every)
         self._locals = Locals(settings.advertise, family_of(settings.host))
         self._inbox = Inbox(
@@ -135,6 +169,7 @@ class SignalServer:
 
     async def start(self) -> None:
         """Load what is known, open the sockets, carry on. Raises Unavailable when a port is taken."""
+        await self.instances.join()
         await self._store.start()
         for peer in self.peers:
             # Whoever was bound to a connection of the last process is gone with it.
@@ -152,6 +187,7 @@ class SignalServer:
         for call in await self._store.calls():
             self._calls.restore(call)
         self._writer.start()
+        self.instances.start()
         self._housekeeping = asyncio.create_task(self._keep_house(), name="signal-housekeeping")
         log.info(
             "signal.started",
@@ -202,6 +238,7 @@ class SignalServer:
         await self._calls.close()
         await self._close_sockets()
         await self._writer.stop()
+        await self.instances.leave()
         await self._store.stop()
         log.info("signal.stopped")
 
@@ -288,7 +325,8 @@ class SignalServer:
             return
         assert peer.flow is not None  # noqa: S101 -- bound just now
         log.info("signal.peer.online", peer=peer.code, at=path_text(peer.flow), agent=peer.user_agent)
-        self._writer.changed(peer, REGISTERED, address=peer.flow.host)
+        moment = peer.registered_at.isoformat() if peer.registered_at else None
+        self._writer.changed(peer, REGISTERED, address=peer.flow.host, instance=self.instance, registered_at=moment)
         self._catalogues.online(peer)
         self._devices.online(peer)
 
@@ -361,7 +399,7 @@ class SignalServer:
 
     def handlers(self) -> Mapping[str, Callable[..., Awaitable[Any]]]:
         """For the node's control socket."""
-        return {
+        handlers: dict[str, Handler] = {
             "invite": self.invite,
             "steer": self.steer,
             "bye": self.bye,
@@ -371,6 +409,7 @@ class SignalServer:
             "stats": self.stats,
             **self._devices.handlers(),
         }
+        return self.instances.passing_on(handlers, self._takeover.whose, self._reach_other)
 
     async def invite(
         self,

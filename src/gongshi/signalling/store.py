@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import asdict
 from time import monotonic
 from typing import Any, Final
@@ -23,10 +23,12 @@ from gongshi.signalling.calls_book import Call
 from gongshi.signalling.models import Channel, Peer
 from gongshi.signalling.peers import Peers, PeerState
 from gongshi.signalling.repository import PeerRow
+from gongshi.signalling.writer import REGISTERED
 
 log = structlog.get_logger(__name__)
 
 STREAM_ENDED: Final = "signalling.stream.ended"
+_BINDING: Final = ("contact", "call_id", "version", "user_agent", "registered_at", "expires_at", "keepalive_at")
 _ACCOUNTS: Final = frozenset({"signalling.peer.created", "signalling.peer.changed"})
 _CAMERAS: Final = frozenset({"inventory.filing.accepted", "registry.camera.created", "registry.camera.updated"})
 
@@ -47,6 +49,7 @@ class Store:
         realm: str,
         peers: Peers,
         changed: Callable[[PeerState], None],
+        instance: str,
     ) -> None:
         self._database = database
         self._url = database_url
@@ -54,6 +57,9 @@ class Store:
         self._realm = realm
         self._peers = peers
         self._changed = changed
+        self._instance = instance
+        self.on_elsewhere: Callable[[PeerState, str], None] = lambda _peer, _moment: None
+        """A peer registered with another server of this database, and when."""
         self._following: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -118,7 +124,7 @@ class Store:
         state.expires = now + (binding.expires_at - wall).total_seconds()
         # While we were away nobody could hear its keepalives: it gets the whole time again.
         state.seen = now
-        state.online = binding.state == "online"
+        state.online = binding.state == "online" and binding.instance == self._instance
         state.reason = None if state.online else binding.reason  # type: ignore[assignment] -- written by ourselves
         return state
 
@@ -140,6 +146,26 @@ class Store:
         fresh = self._peers.by_id(peer_id)
         if fresh is not None:
             self._changed(fresh)
+
+    async def adopt(self, peer_ids: Collection[int]) -> Sequence[PeerState]:
+        """Take over bindings of a server that is gone; those that are ours now."""
+        async with self._database.read() as session:
+            rows = await repository.peers(session, Peer.id.in_(peer_ids))
+        adopted: list[PeerState] = []
+        for row in rows:
+            state = self._state(row)
+            known = self._peers.by_id(row.peer.id)
+            if state is None or not state.online or state.flow is None or (known is not None and known.online):
+                continue
+            if known is None:
+                self._peers.put([state])
+                known = state
+            else:
+                for name in _BINDING:
+                    setattr(known, name, getattr(state, name))
+                self._peers.bind(known, state.flow, state.expires, state.seen)
+            adopted.append(known)
+        return adopted
 
     def _gone(self, peer: PeerState) -> None:
         """Its row was deleted."""
@@ -171,6 +197,10 @@ class Store:
         for event in batch:
             if event.name in _ACCOUNTS and isinstance(event.payload.get("id"), int):
                 await self._reload(int(event.payload["id"]))
+            elif event.name == REGISTERED and event.payload.get("instance") not in {None, self._instance}:
+                peer = self._peers.by_id(int(event.payload["id"]))
+                if peer is not None:
+                    self.on_elsewhere(peer, str(event.payload.get("registered_at")))
         if any(event.name in _CAMERAS for event in batch):
             await self._relink()
 
@@ -194,6 +224,7 @@ class Store:
             "channel_code": call.channel,
             "ssrc": call.ssrc.number,
             "state": {"dialog": call.dialog.dump(), "flow": asdict(call.flow), **call.extras()},
+            "instance": self._instance,
         }
         with self._losing("save"):
             async with self._database.unit() as uow:
@@ -204,10 +235,15 @@ class Store:
             async with self._database.unit() as uow:
                 await repository.delete_dialogs(uow.session, [stream_id])
 
-    async def calls(self) -> Sequence[Call]:
-        """Calls of an earlier process."""
+    async def call_instance(self, stream_id: str) -> str | None:
+        """Which server carries a call."""
         async with self._database.read() as session:
-            rows = await repository.dialogs(session)
+            return await repository.dialog_instance(session, stream_id)
+
+    async def calls(self, stream_ids: Collection[str] | None = None) -> Sequence[Call]:
+        """Calls of an earlier process, or those of the given streams."""
+        async with self._database.read() as session:
+            rows = await repository.dialogs(session, self._instance, stream_ids)
         found: list[Call] = []
         for row in rows:
             try:

@@ -6,6 +6,7 @@ from gongshi.media import repository as streams
 from gongshi.media.ports import RemoteAgent
 from gongshi.node.roles.parts import STOP_WITHIN, answering, stop_event
 from gongshi.node.roles.viewing import MediaViewing
+from gongshi.node.rpc import Neighbours
 from gongshi.node.runtime import Runtime
 from gongshi.signalling import garbage
 from gongshi.signalling.calls_talk import Talks
@@ -23,6 +24,7 @@ async def run(runtime: Runtime) -> None:
         async with database.read() as session:
             return {str(stream) for stream in await streams.running_streams(session)}
 
+    neighbours = Neighbours()
     server = SignalServer(
         runtime.settings.sip,
         runtime.settings.node.code,
@@ -30,6 +32,8 @@ async def run(runtime: Runtime) -> None:
         runtime.database_url,
         runtime.secrets.box,
         wanted_streams=wanted,
+        control=str(runtime.socket("signal")),
+        reach=neighbours.ask,
     )
     rights = RightsFollower(runtime.database_url)
     media = runtime.client("media")
@@ -59,4 +63,5 @@ async def run(runtime: Runtime) -> None:
         await server.stop()
         await rights.stop()
         await media.close()
+        await neighbours.close()
         await database.close()
