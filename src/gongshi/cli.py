@@ -49,6 +49,7 @@ def main() -> None:
     """Entry point: expected failures are one readable line, never a traceback."""
     if "simulate" in sys.argv[1:]:
         _load_simulator()
+    _load_conform(shown="conform" in sys.argv[1:])
     try:
         app()
     except KeyboardInterrupt:
@@ -290,6 +291,18 @@ def _settings(config: Path | None) -> "tuple[Settings, Path]":
     settings = load(file)
     configure(settings.log.level, settings.log.format)
     return settings, file
+
+
+def _load_conform(*, shown: bool) -> None:
+    """As with the simulator: its options are read only when the verb is used."""
+    if shown:
+        from gongshi.conform.cli import conform
+
+        app.command("conform")(conform)
+    else:
+        app.command("conform", help="测试是否符合 GB/T 28181 · Test whether a device or platform conforms.")(
+            lambda: None
+        )
 
 
 def _runtime(config: Path | None) -> "tuple[Runtime, Path]":

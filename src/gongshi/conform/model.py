@@ -180,6 +180,8 @@ class Report:
     user_agent: str
     results: tuple[Result, ...]
     conformity: dict[Edition, Conformity]
+    chosen: frozenset[str] = frozenset()
+    """Cases that were chosen; empty is all."""
 
     @property
     def failures(self) -> tuple[Result, ...]:
@@ -192,6 +194,11 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 conforms, 1 does not, 2 nothing can be said."""
-        codes = {Conformity.YES: 0, Conformity.NO: 1, Conformity.UNKNOWN: 2}
-        return codes[self.conformity[self.edition]]
+        """0 conforms, 1 does not, 2 nothing can be said. When cases were chosen, it is about them alone."""
+        if any(result.case.level == "must" for result in self.failures):
+            return 1
+        if not self.chosen:
+            codes = {Conformity.YES: 0, Conformity.NO: 1, Conformity.UNKNOWN: 2}
+            return codes[self.conformity[self.edition]]
+        wanted = [result.verdict for result in self.results if result.case.id in self.chosen]
+        return 0 if Verdict.PASS in wanted and Verdict.NOT_RUN not in wanted else 2

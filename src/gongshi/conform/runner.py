@@ -65,6 +65,7 @@ async def run(options: Options) -> Report:
         bench.user_agent,
         tuple(results),
         {edition: conformity(edition, results, bench.announced) for edition in _EDITIONS},
+        options.only,
     )
 
 
