@@ -66,6 +66,8 @@ class SipSettings(Section):
     advertise: str | None = None
     """Address peers should use; the local address towards the peer when left out."""
     transports: Annotated[list[Literal["udp", "tcp"]], Field(min_length=1)] = ["udp", "tcp"]
+    proxies: list[str] = []
+    """Addresses of SIP proxies in front of this node; what they say about where a request came from is believed."""
     expires_minimum: Annotated[int, Field(ge=60, le=86400)] = 3600
     catalogue_on_register: bool = True
 

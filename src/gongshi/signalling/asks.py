@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from gongshi.protocols.errors import LocalProtocolError
-from gongshi.protocols.sip import NameAddr, Request, Response, readable
+from gongshi.protocols.sip import Flow, NameAddr, Request, Response, readable
 from gongshi.protocols.sip.transactions import server_key
 
 TAG: Final = secrets.token_hex(8)
@@ -83,10 +83,10 @@ class Read:
         return Response.to_request(self.request, status, headers=headers, tag=TAG).to_bytes()
 
 
-def ask_of(request: Request, host: str, port: int) -> Ask:
+def ask_of(request: Request, flow: Flow) -> Ask:
     """Raises RemoteProtocolError for what cannot be read."""
-    key = server_key(request, host)
-    request.stamp_source(host, port)
+    key = server_key(request, flow.host)
+    request.stamp_source(*flow.next_hop)
     contact = request.contact
     uri = None
     if contact is not None:

@@ -1,7 +1,8 @@
 """What comes in: bytes to messages to whoever deals with them. Nothing a peer sends raises out of here."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from time import monotonic
 from typing import Final
 
@@ -21,8 +22,10 @@ from gongshi.protocols.sip import (
     RequestReceived,
     Response,
     SipMessage,
+    Via,
     parse_message,
 )
+from gongshi.protocols.sip.fields import split_vias
 from gongshi.signalling.agent import Agent, Sender
 from gongshi.signalling.asks import ask_of
 from gongshi.signalling.calls import Calls
@@ -61,6 +64,7 @@ class Inbox:
         trace: Trace,
         send: Sender,
         flow_from: Callable[[str, int], Flow],
+        proxies: Collection[str] = (),
     ) -> None:
         self._agent = agent
         self._endpoint = agent.endpoint
@@ -72,6 +76,7 @@ class Inbox:
         self._trace = trace
         self._send = send
         self._flow_from = flow_from
+        self._proxies = frozenset(proxies)
         self._sparse = Sparse(60.0)
         self.parties: list[Party] = []
         self._invites: dict[int, Party] = {}
@@ -95,9 +100,35 @@ class Inbox:
         except RemoteProtocolError as error:
             self.unreadable(flow, error, data)
             return None
+        if host in self._proxies:
+            behind = self._behind(message, flow)
+            if behind is None:
+                self.unreadable(flow, RemoteProtocolError("the proxy does not say where it came from"), data)
+                return None
+            flow = behind
         self._note(message, flow, data)
         self._message(message, flow, now)
         return None
+
+    @staticmethod
+    def _behind(message: SipMessage, flow: Flow) -> Flow | None:
+        """The path through a trusted proxy: it noted in the second Via where it had the request from (RFC 3581)."""
+        if not isinstance(message, Request):
+            return flow
+        hops = split_vias(message.headers.all("Via"))
+        if len(hops) < 2:
+            # It speaks for itself: is this server there?
+            return flow
+        try:
+            via = Via.parse(hops[1])
+        except RemoteProtocolError:
+            return None
+        low = hops[1].lower()
+        source = via.received
+        if source is None or source[1] is None or low.count("received=") > 1 or low.count("rport") > 1:
+            # Who writes the marks in advance is not believed.
+            return None
+        return replace(flow, host=source[0], port=source[1], proxy=(flow.host, flow.port))
 
     def _quickly(self, data: bytes, host: str, port: int, now: float) -> bytes | None:
         """The answer to an ordinary REGISTER, keepalive or piece of a catalogue; None: the long way must decide."""
@@ -179,7 +210,7 @@ class Inbox:
             if isinstance(message, Request):
                 if message.method == "REGISTER":
                     self.counters["registers"] += 1
-                    ask = ask_of(message, flow.host, flow.port)
+                    ask = ask_of(message, flow)
                     self._send(self._registrar.register(ask, flow.host, flow.port, flow, now), flow)
                     return
                 if message.method == "MESSAGE" and self._keepalive(message, flow, now):
@@ -234,7 +265,7 @@ class Inbox:
             return False
         self.counters["strangers"] += 1
         if request.method != "ACK":
-            request.stamp_source(flow.host, flow.port)
+            request.stamp_source(*flow.next_hop)
             status = _TO_STRANGERS.get(request.method, 403)
             with contextlib.suppress(ProtocolError):
                 self._send(Response.to_request(request, status).to_bytes(), flow)
@@ -251,7 +282,7 @@ class Inbox:
             return False
         self.counters["keepalives"] += 1
         status = self._registrar.keepalive(request.from_.user, flow, now)
-        request.stamp_source(flow.host, flow.port)
+        request.stamp_source(*flow.next_hop)
         self._send(Response.to_request(request, status).to_bytes(), flow)
         return True
 

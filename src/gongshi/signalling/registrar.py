@@ -200,6 +200,9 @@ class Registrar:
                 return 403
             self._peers.move(peer, flow)
             self._on_bound(peer, False)
+        elif peer.flow is not None and peer.flow.proxy != flow.proxy:
+            # The same device, but by way of another proxy.
+            self._peers.move(peer, flow)
         peer.seen = now
         peer.keepalive_at = self._look(now)
         return 200

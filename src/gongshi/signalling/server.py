@@ -152,6 +152,7 @@ class SignalServer:
             self.trace,
             self._send,
             self._flow_from,
+            settings.proxies,
         )
         self._udp: Udp | None = None
         self._tcp: Tcp | None = None
@@ -270,7 +271,7 @@ class SignalServer:
 
     def _send(self, data: bytes, flow: Flow) -> None:
         if flow.transport == "UDP":
-            self._send_datagram(data, flow.host, flow.port)
+            self._send_datagram(data, *flow.next_hop)
         elif self._tcp is not None:
             self._tcp.send(data, flow)
         self.trace.add(self._inbox.ring(flow), "out", path_text(flow), data)

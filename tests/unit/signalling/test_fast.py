@@ -11,6 +11,7 @@ from gongshi.protocols.sip import (
     MANSCDP,
     Challenge,
     Credentials,
+    Flow,
     Request,
     Response,
     Uri,
@@ -25,6 +26,7 @@ from gongshi.signalling.fast import Plain, Proof, read_message, read_proof, read
 CODE = "34150200002000000001"
 NODE = "34150000002000000001"
 HOST, PORT = "10.0.0.9", 6061
+FLOW = Flow("UDP", HOST, PORT)
 OWN, SERVER = Uri.of(CODE, "3415020000"), Uri.of(NODE, "3415000000")
 VIA = "SIP/2.0/UDP 10.5.2.31:5060;rport;branch=z9hG4bK71c2a0"
 
@@ -97,7 +99,7 @@ def test_an_ordinary_keepalive_is_answered_the_same() -> None:
 
 
 def test_an_ordinary_register_asks_the_same() -> None:
-    quick, slow = read_register(REGISTER, HOST, PORT), ask_of(long_way(REGISTER), HOST, PORT)
+    quick, slow = read_register(REGISTER, HOST, PORT), ask_of(long_way(REGISTER), FLOW)
     assert quick is not None
     assert facts(quick) == facts(slow)
     assert quick.expires == 7200
@@ -181,7 +183,7 @@ def test_damage_never_makes_the_short_way_say_something_else(data: bytes, at: in
     request = long_way(changed)
     if quick is not None:
         assert request.method == "REGISTER"
-        slow = ask_of(request, HOST, PORT)
+        slow = ask_of(request, FLOW)
         assert facts(quick) == facts(slow)
         same_answer(quick.answer(401, ""), slow.answer(401, ""))
     elif plain is not None:
@@ -204,7 +206,7 @@ def test_odd_values_never_make_the_short_way_say_something_else(value: str, whic
     if quick is None:
         return
     try:
-        slow = ask_of(long_way(changed), HOST, PORT)
+        slow = ask_of(long_way(changed), FLOW)
     except RemoteProtocolError as error:
         raise AssertionError(f"the long way refuses what the short way takes: {name!r}: {value!r}") from error
     assert facts(quick) == facts(slow)

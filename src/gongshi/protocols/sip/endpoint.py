@@ -42,6 +42,13 @@ class Flow:
     """What we call ourselves towards this peer: Via and Contact (Q-04: the address the peer knows)."""
     local_port: int = 0
     connection: int = 0
+    proxy: tuple[str, int] | None = None
+    """Through which proxy messages go both ways; `host` and `port` are the peer's behind it."""
+
+    @property
+    def next_hop(self) -> tuple[str, int]:
+        """Where bytes are sent, and where they come from."""
+        return self.proxy or (self.host, self.port)
 
     @property
     def reliable(self) -> bool:
@@ -196,6 +203,10 @@ class Endpoint:
             parameters: dict[str, str | None] = {"rport": None, "branch": new_branch()}
             via = Via(flow.transport, flow.local_host or "0.0.0.0", flow.local_port or None, parameters)  # noqa: S104 -- text of a header, nothing is bound
             request.headers.add_first("Via", str(via))
+            if flow.proxy is not None:
+                # Whatever the Request-URI says, the peer is where its requests come from (RFC 3261 §16.12).
+                host = f"[{flow.host}]" if ":" in flow.host else flow.host
+                request.headers.add("Route", f"<sip:{host}:{flow.port};lr>")
 
     # --- answers to requests -----------------------------------------------------------------------------------
 
@@ -252,7 +263,7 @@ class Endpoint:
         return events
 
     def _request(self, request: Request, flow: Flow, now: float) -> list[Event]:
-        request.stamp_source(flow.host, flow.port)
+        request.stamp_source(*flow.next_hop)
         key = server_key(request, flow.host)
         if request.method == "ACK":
             return self._acknowledge(request, key, now)
