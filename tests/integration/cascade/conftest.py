@@ -37,8 +37,10 @@ NAME = "六安市公共视频共享平台"
 BOX = SecretBox(bytes(32))
 PASSWORD = "as the province gave it"
 
-QUICK = Policy(write_every=0.02, housekeeping=0.05, catalogue_on_register=False, invite_seconds=3.0, bye_seconds=1.0)
-PACE = UpperPolicy(pace=Pace(answer=2.0, goodbye=1.0, jitter=0.02, scale=0.005), settle=0.05, period=30.0)
+QUICK = Policy(
+    write_every=0.02, housekeeping=0.05, catalogue_on_register=False, interview=False, subscribe=(), bye_seconds=1.0
+)
+PACE = UpperPolicy(pace=Pace(answer=2.0, goodbye=0.3, jitter=0.02, scale=0.005), settle=0.05, period=30.0)
 
 
 @dataclass
