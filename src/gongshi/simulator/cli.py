@@ -9,8 +9,11 @@ from typing import Annotated
 
 import typer
 
+from gongshi.kit.i18n import Text
 from gongshi.protocols.codes import Edition
 from gongshi.simulator.config import ConfigError, PlatformConfig, generate_channels, load_catalog
+from gongshi.simulator.console import follow
+from gongshi.simulator.faults import NAMED, Faults
 from gongshi.simulator.platform import SimulatedPlatform
 from gongshi.simulator.video.fonts import FontError
 
@@ -49,8 +52,15 @@ def platform(
     font: Annotated[Path | None, typer.Option(help="叠加文字字体 / font of the on-screen text")] = None,
     cache: Annotated[Path | None, typer.Option(help="画面缓存目录 / cache directory of pictures")] = None,
     prewarm: Annotated[int, typer.Option(help="预先制作画面的通道数 / channels to prepare", min=0)] = 64,
+    record_days: Annotated[int, typer.Option(help="录像保存天数，0 为无 / days of recordings, 0 is none", min=0)] = 7,
+    trust: Annotated[list[str] | None, typer.Option(help="可重定向到的服务器 / where a redirect may lead")] = None,
+    fault: Annotated[list[str] | None, typer.Option(help="故障名称，见文档 / a fault by name")] = None,
+    *,
+    tree: Annotated[bool, typer.Option(help="目录含区划与组织 / list regions and organisations too")] = False,
+    voice: Annotated[bool, typer.Option(help="有语音输出 / has a voice output")] = False,
+    commands: Annotated[bool, typer.Option(help="从标准输入接受命令 / take orders from standard input")] = False,
 ) -> None:
-    """模拟一个 GB/T 28181 下级平台：注册、目录、实时视频。 / Simulate a lower platform with live video."""
+    """模拟一个 GB/T 28181 设备或下级平台。 / Simulate a device or lower platform."""
     try:
         secret = password_file.read_text("utf-8").strip() if password_file else password
         if not secret:
@@ -74,19 +84,43 @@ def platform(
             font=font,
             cache=cache,
             prewarm=prewarm,
+            record_days=record_days,
+            trusted_servers=tuple(trust or ()),
+            tree=tree,
+            voice=voice,
+            faults=_faults(fault or []),
         )
-        asyncio.run(run(config))
+        asyncio.run(run(config, commands=commands))
     except (ConfigError, FontError, OSError, UnicodeDecodeError) as error:
         # One line that names the place; a traceback would not help whoever typed the command.
         raise typer.BadParameter(str(error)) from error
 
 
-async def run(config: PlatformConfig) -> None:
-    """Run a platform until SIGINT or SIGTERM, then end calls, unregister and return."""
+def _faults(names: list[str]) -> Faults:
+    """Faults that are named together."""
+    known = {named.name: named for named in NAMED}
+    made = Faults()
+    for name in names:
+        if name not in known:
+            raise ConfigError(Text(f"没有故障 {name!r}，名称见 docs/simulator.md", f"there is no fault {name!r}"))
+        for key, value in known[name].settings.items():
+            setattr(made, key, value)
+    return made
+
+
+async def run(config: PlatformConfig, *, commands: bool = False) -> None:
+    """Run a platform until SIGINT or SIGTERM, then end calls, unregister and return.
+
+    With `commands` it takes orders from standard input (`console.HELP`).
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stop.set)
-    async with SimulatedPlatform(config):
+    async with SimulatedPlatform(config) as platform:
+        listening = asyncio.create_task(follow(platform, typer.echo)) if commands else None
         await stop.wait()
+        if listening is not None:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)

@@ -14,9 +14,17 @@ CAMERA = "34150300001320000009"
 _RUN = "import typer; from gongshi.simulator.cli import platform; typer.run(platform)"
 
 
-async def start(*arguments: str) -> asyncio.subprocess.Process:
+async def start(*arguments: str, orders: bool = False) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    given = pipe if orders else asyncio.subprocess.DEVNULL
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _RUN, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        sys.executable,
+        "-c",
+        _RUN,
+        *arguments,
+        stdin=given,
+        stdout=pipe,
+        stderr=asyncio.subprocess.DEVNULL if orders else asyncio.subprocess.STDOUT,
     )
 
 
@@ -66,3 +74,31 @@ async def test_bad_options_are_said_in_one_message(tmp_path: Path) -> None:
         assert process.returncode == 2
         assert expected in text
         assert "Traceback" not in text
+
+
+async def test_orders_come_by_standard_input(upper: Upper, clips: Path) -> None:
+    process = await start(
+        "--host", "127.0.0.1", "--port", str(upper.port), "--code", CODE, "--password", upper.password,
+        "--cache", str(clips), "--commands", "--fault", "alarm_without_priority", orders=True,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    camera = f"{CODE[:10]}131{CODE[13]}000001"
+    try:
+        await asyncio.wait_for(upper.bound.wait(), 20)
+        said: list[str] = []
+        for line in ("alarm", f"alarm {camera} 2", f"alarm {camera} 2", "well", f"alarm {camera} 6 1", "fly", "del 7"):
+            process.stdin.write(f"{line}\n".encode())
+            while not (answer := (await asyncio.wait_for(process.stdout.readline(), 10)).decode()).startswith(
+                ("raised", "silent", "done", "?")
+            ):
+                pass
+            said.append(answer.split()[0])
+        assert said == ["raised", "raised", "silent", "done", "raised", "?", "?"]
+        alarms = [await asyncio.wait_for(upper.messages.get(), 5) for _ in range(3)]
+        assert [a.element.get("AlarmMethod") for a in alarms] == ["5", "2", "6"]
+        assert [a.element.get("AlarmPriority") is not None for a in alarms] == [False, False, True]
+    finally:
+        process.terminate()
+        await asyncio.wait_for(process.communicate(), 10)
+    assert process.returncode == 0
