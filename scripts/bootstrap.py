@@ -271,6 +271,7 @@ def chromium() -> str | None:
 PACKAGES: dict[str, Callable[[], object]] = {
     "chromium": chromium,
     "ffmpeg": lambda: shutil.which("ffmpeg"),
+    "kamailio": lambda: shutil.which("kamailio"),
     "fonts-noto-cjk": lambda: list(Path("/usr/share/fonts").rglob("NotoSansCJK*")),
     "postgresql": lambda: list(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
 }
@@ -281,7 +282,7 @@ def missing() -> list[str]:
 
 
 def packages() -> None:
-    """Chromium, ffmpeg, a Chinese font and PostgreSQL: installed as root, asked for otherwise; never skipped."""
+    """Chromium, ffmpeg, Kamailio, a Chinese font and PostgreSQL: installed as root, asked for otherwise; never skipped."""
     absent = missing()
     if not absent:
         return

@@ -18,6 +18,9 @@ from gongshi.signalling.policy import Policy
 from gongshi.signalling.server import SignalServer
 from gongshi.simulator import PlatformConfig, generate_channels
 from gongshi.simulator.video.encoder import Format
+from integration.signalling.processes import processes
+
+__all__ = ("processes",)
 
 NODE = "34150000002000000001"
 PLATFORM = "34150200002000000001"
