@@ -50,7 +50,6 @@ class Call:
     answer: SessionDescription
     ssrc: Ssrc
     pictures: Pictures
-    commands: int = 0
 
     @property
     def media(self) -> Media:
@@ -76,7 +75,6 @@ class Call:
 
     async def command(self, command: PlaybackCommand) -> Response:
         """Steer the playback. Raises Failed when it is refused."""
-        self.commands += 1
         request = self.dialog.request("INFO", body=command.to_bytes(), content_type=MANSRTSP)
         answer = await self.bench.wire.ask(request, self.bench.path).answer(self.bench.patience.answer)
         if answer is None or answer.status != 200:

@@ -162,7 +162,7 @@ class Lower:
 
     async def prove(self, request: Request, challenge: Response, password: str | None = None) -> Response | None:
         """The same REGISTER with credentials. Raises RemoteProtocolError when it cannot be answered."""
-        second = authorized(request, challenge, self.code, password or self.options.password)
+        second = authorized(request, challenge, request.from_.user, password or self.options.password)
         second.headers.set("CSeq", f"{next(self._cseq)} REGISTER")
         return await self.ask(second)
 

@@ -398,11 +398,6 @@ class Upper:
         """Say BYE."""
         return self.wire.ask(dialog.request("BYE"), self.path)
 
-    async def hangs_up(self, dialog: Dialog, seconds: float, since: int) -> bool:
-        """Wait for the device's own BYE."""
-        found = await self.next(lambda a: a.request.method == "BYE" and dialog.matches(a.request), seconds, since)
-        return found is not None
-
 
 def _envelope(request: Request) -> Envelope | None:
     if not request.body or not request.is_manscdp:

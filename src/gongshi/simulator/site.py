@@ -38,9 +38,8 @@ class Site:
 
     def __post_init__(self) -> None:
         config = self.config
-        self.channels = {channel.code: channel for channel in config.channels}
-        self.cameras = {channel.code: Camera() for channel in config.channels}
-        self._codes = {item.device_id for item in self.items()}
+        self.cameras = {}
+        self.renew()
         self.basics = Basics(config.name, config.expires, max(1, round(config.keepalive)), config.keepalive_misses)
 
     @property
