@@ -9,8 +9,9 @@ from gongshi.access.actions import Action
 from gongshi.access.door import Caller, CallerContext, Door
 from gongshi.audit import service as audit
 from gongshi.kit import clock
-from gongshi.kit.errors import FieldError, Invalid
+from gongshi.kit.errors import FieldError, Invalid, Problem
 from gongshi.kit.i18n import Text
+from gongshi.signalling.device_problems import PtzHeld
 from gongshi.signalling.device_schemas import (
     Code,
     HolderOut,
@@ -31,6 +32,7 @@ door = Door(prefix="/api/v1/cameras", tag="control")
 LONGEST: Final = timedelta(days=31)
 _ASKING: Final = 12.0
 _SEARCHING: Final = 90.0
+_HOLDER: Final = ("kind", "name", "organisation", "seconds")
 _AXES: Final = ("pan", "tilt", "zoom")
 
 
@@ -72,14 +74,21 @@ async def _control(caller: CallerContext, camera: Admitted, command: str, params
         "organisation": subject.organisation_name,
         "priority": camera.priority,
     }
-    return await caller.state.roles["signal"].call(
-        "control",
-        timeout=_ASKING,
-        command=command,
-        channel_id=camera.target.channel_id,
-        params=params,
-        actor=actor,
-    )
+    try:
+        return await caller.state.roles["signal"].call(
+            "control",
+            timeout=_ASKING,
+            command=command,
+            channel_id=camera.target.channel_id,
+            params=params,
+            actor=actor,
+        )
+    except Problem as problem:
+        data: Any = getattr(problem, "data", None)
+        if problem.code == PtzHeld.code and data:
+            # Another process says so: told on with the holder in the answer's body.
+            raise PtzHeld(problem.detail, {name: data.get(name) for name in _HOLDER}) from problem
+        raise
 
 
 async def _log_use(caller: CallerContext, camera: Admitted, action: str, **detail: Any) -> None:

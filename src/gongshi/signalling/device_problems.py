@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gongshi.kit.errors import BadRequest, Conflict, NotFound, Problem
-from gongshi.kit.i18n import Text
+from gongshi.kit.i18n import Lang, Text
 
 
 class QueryFailed(Problem):
@@ -22,10 +22,9 @@ class PtzHeld(Conflict):
         super().__init__(detail)
         self.data = dict(data)
 
-    @property
-    def extra(self) -> dict[str, object]:
-        """Goes into the problem's body."""
-        return {"holder": self.data}
+    def body(self, lang: Lang) -> dict[str, object]:
+        """With the holder."""
+        return {**super().body(lang), "holder": self.data}
 
 
 class PeerInUse(Conflict):

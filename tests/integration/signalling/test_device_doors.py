@@ -125,6 +125,7 @@ async def test_two_people_and_one_camera(city):
         held = await bernd.post(f"/api/v1/cameras/{CAMERA}/ptz", json={"command": "move", "tilt": -1})
         assert (held.status_code, held.json()["code"]) == (409, "ptz_held")
         assert "Person1" in held.json()["detail"]
+        assert held.json()["holder"]["name"] == "Person1"
 
 
 async def test_absent_and_not_yours_look_the_same(city):
