@@ -11,7 +11,7 @@ from gongshi.kit.i18n import Text
 from gongshi.media.reasons import SessionFailed, TooManyAtOnce, no_channel
 from gongshi.protocols.manscdp import MediaStatus, parse
 from gongshi.protocols.sip.mansrtsp import PlaybackAnswer, PlaybackCommand
-from integration.cascade.conftest import NODE, code, registered
+from integration.cascade.conftest import NODE, PEER, code, registered
 from integration.cascade.scripted import UPPER, OpenCall, ScriptedUpper
 from integration.signalling.conftest import until
 
@@ -255,6 +255,7 @@ async def test_a_camera_that_the_upper_itself_has_is_not_asked_back(world, upper
     async with registered(world, upper) as number:
         await world.share(number, Action.LIVE, EAST)
         await world.execute("UPDATE signalling.peer SET code = :u", u=upper.code)
+        world.server.peers.get(PEER).code = upper.code
         assert (await upper.invite(EAST, upper.offer(30_012))).status == 482
         assert world.viewing.asked == []
 

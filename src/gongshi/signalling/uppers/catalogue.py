@@ -69,12 +69,13 @@ class Answers:
 
     async def _packets(self, link: Link, outline: Outline) -> AsyncGenerator[list[Element]]:
         """Items in portions that fit into one message; cameras are read a page at a time."""
-        room, most = (DATAGRAM - _HEAD, 64) if link.account.transport == "UDP" else (1 << 30, _PER_STREAM)
+        datagrams = link.account.transport == "UDP"
+        room, most = DATAGRAM - _HEAD, 64 if datagrams else _PER_STREAM
         portion: list[Element] = []
         used = 0
         async for item in self._items(link, outline):
             element = item.to_element(link.edition)
-            size = len(write_xml(element).encode(link.account.charset or "gb18030"))
+            size = len(write_xml(element).encode(link.account.charset or "gb18030")) if datagrams else 0
             if portion and (used + size > room or len(portion) >= most):
                 yield portion
                 portion, used = [], 0

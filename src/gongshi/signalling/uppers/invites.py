@@ -34,6 +34,7 @@ from gongshi.protocols.sip import (
 from gongshi.protocols.sip.mansrtsp import PlaybackAnswer, PlaybackCommand
 from gongshi.signalling.agent import USER_AGENT, NoAnswer
 from gongshi.signalling.party import Ground
+from gongshi.signalling.repository import best_channel
 from gongshi.signalling.uppers import repository, routes
 from gongshi.signalling.uppers.calls import Standing, UpperCall
 from gongshi.signalling.uppers.client import Link
@@ -188,9 +189,11 @@ class Invites:
     async def _granted(self, link: Link, offer: Offer, ssrc: int, flow: Flow) -> Granted:
         async with self._database.read() as session:
             target = await repository.camera_known_as(session, link.account.id, offer.device)
-            if target is not None and await repository.comes_from(session, target.id, link.account.code):
-                # We would ask the upper itself for it (§13.5: two platforms that cascade to each other).
-                raise RemoteProtocolError("the camera is the upper's own", 482)
+            best = None if target is None else await best_channel(session, target.id)
+        peer = None if best is None else self._ground.peers.by_id(best[4])
+        if peer is not None and peer.code == link.account.code:
+            # We would ask the upper itself for it (§13.5: two platforms that cascade to each other).
+            raise RemoteProtocolError("the camera is the upper's own", 482)
         relay = RelayTo(offer.host, offer.port, ssrc, offer.transport, offer.kind, offer.speed)
         # A code that means nothing here is asked for all the same: the opener refuses and logs it like any other.
         code = offer.device if target is None else target.code

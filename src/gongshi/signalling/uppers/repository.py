@@ -14,7 +14,6 @@ from gongshi.access.subjects import Subject
 from gongshi.access.visible import visible
 from gongshi.registry.models import Camera, Organisation, Region
 from gongshi.signalling.models import Channel, Peer
-from gongshi.signalling.repository import best_channel
 from gongshi.signalling.uppers.models import Upper, UpperAlias, UpperCall, UpperSubscription
 
 
@@ -225,16 +224,19 @@ class Target:
 
 async def camera_known_as(session: AsyncSession, upper_id: int, code: str) -> Target | None:
     """The camera that an upper means: by its alias, or by the real code when it has no alias at this upper."""
-    query = text("""
-        SELECT m.id, m.code, m.name, m.region_code, m.organisation_id
-        FROM registry.camera m
-        LEFT JOIN signalling.upper_alias a ON a.upper_id = :upper AND a.camera_id = m.id
-        WHERE (a.alias = :code) OR (a.alias IS NULL AND m.code = :code)
-        ORDER BY a.alias IS NULL
-        LIMIT 1
-    """)
-    row = (await session.execute(query, {"upper": upper_id, "code": code})).first()
+    row = (await session.execute(_KNOWN_AS, {"upper": upper_id, "code": code})).first()
     return None if row is None else Target(*row)
+
+
+_KNOWN_AS = text("""
+SELECT m.id, m.code, m.name, m.region_code, m.organisation_id
+FROM registry.camera m
+LEFT JOIN signalling.upper_alias a ON a.upper_id = :upper AND a.camera_id = m.id
+WHERE m.id = (SELECT camera_id FROM signalling.upper_alias WHERE upper_id = :upper AND alias = :code)
+   OR (m.code = :code AND a.alias IS NULL)
+ORDER BY a.alias IS NULL
+LIMIT 1
+""")
 
 
 async def alias_of(session: AsyncSession, upper_id: int, camera_id: int) -> str | None:
@@ -318,11 +320,3 @@ async def listed(
         .limit(limit)
     )
     return [(camera, alias) for camera, alias in await session.execute(query)]
-
-
-async def comes_from(session: AsyncSession, camera_id: int, upper_code: str) -> bool:
-    """Is the channel that would be opened for a camera one of this platform's?"""
-    best = await best_channel(session, camera_id)
-    if best is None:
-        return False
-    return (await session.scalar(select(Peer.code).where(Peer.id == best[4]))) == upper_code
