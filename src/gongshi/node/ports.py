@@ -80,7 +80,7 @@ def require(settings: Settings, options: Mapping[str, str] | None = None) -> Non
                 port.key,
                 "port_taken",
                 Text(
-                    f"{port.shown} {reason.zh}；停止占用它的程序，或{change.zh}换一个端口",
+                    f"{port.shown} {reason.zh}；停止占用它的程序，或{change.zh} 换一个端口",
                     f"{port.shown} {reason.en}; stop what holds it, or change it by {change.en}",
                 ),
             )
