@@ -1,6 +1,6 @@
 """Write the reference pages of the documentation from the program: configuration keys, and operations of the API.
 
-python scripts/reference.py            write docs/configuration.md and docs/api-reference.md
+python scripts/reference.py            write docs/configuration.md, docs/api-reference.md and docs/states.md
 python scripts/reference.py --check    fail when a page is stale or a key is not described
 
 Descriptions of keys stand in docs/data/configuration.yaml, because they have two languages.
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+import state_tables
 import yaml
 from pydantic.fields import FieldInfo
 
@@ -27,6 +28,7 @@ from gongshi.node.app import create_app, describe
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "docs" / "data" / "configuration.yaml"
 CONFIGURATION, API = ROOT / "docs" / "configuration.md", ROOT / "docs" / "api-reference.md"
+STATES = ROOT / "docs" / "states.md"
 WRITTEN = "<!-- written by scripts/reference.py -->"
 ROOMS = {
     "identity": ("登录与账号", "Logins and accounts"),
@@ -176,7 +178,7 @@ def api_page() -> str:
 
 
 def main(arguments: list[str]) -> int:
-    pages = {CONFIGURATION: configuration_page(), API: api_page()}
+    pages = {CONFIGURATION: configuration_page(), API: api_page(), STATES: state_tables.page(WRITTEN)}
     if arguments == ["--check"]:
         stale = [path for path, text in pages.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
         for path in stale:

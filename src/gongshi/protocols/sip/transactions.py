@@ -90,6 +90,16 @@ _CLIENT_TABLE: dict[tuple[bool, State, _Input], tuple[State, tuple[_Do, ...]]] =
 }
 """(is INVITE, state, input) to (next state, what to do). What is not listed is ignored."""
 
+
+def client_steps(*, invite: bool) -> list[tuple[str, str, str]]:
+    """(state, answer, next state) of our transactions, for the diagrams in the docs."""
+    return [
+        (state.value, kind.value, after.value)
+        for (kind_of, state, kind), (after, _) in _CLIENT_TABLE.items()
+        if kind_of is invite
+    ]
+
+
 _NEVER = float("inf")
 
 
