@@ -376,9 +376,7 @@ async def delete_dialogs(session: AsyncSession, stream_ids: Collection[str]) -> 
     await session.execute(delete(Dialog).where(Dialog.stream_id.in_(stream_ids)))
 
 
-async def dialogs(
-    session: AsyncSession, instance: str, stream_ids: Collection[str] | None = None
-) -> Sequence[Dialog]:
+async def dialogs(session: AsyncSession, instance: str, stream_ids: Collection[str] | None = None) -> Sequence[Dialog]:
     """Calls of a server, or those of the given streams among them."""
     query = select(Dialog).where(Dialog.instance == instance)
     if stream_ids is not None:
