@@ -6,30 +6,23 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from playwright.sync_api import expect
 
 from browser.conftest import Visit
+from browser.outside import unconnected, vacant_peer
 from browser.pages import Live
 from support.demo import Demo, wait_for
 
 pytestmark = pytest.mark.timeout(180)
 
 
-def unconnected(client: httpx.Client, organisation: str) -> dict[str, str]:
-    """A registered camera of the unit that no platform shows yet; the last one, so that no other test minds."""
-    listed = client.get("/cameras", params={"organisation": organisation, "limit": 200}).json()["items"]
-    return next(camera for camera in reversed(listed) if not camera["online"])
-
-
 @pytest.fixture(scope="module")
 def h265(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Code of a camera that sends H.265, on the peer that the demonstration leaves to visitors."""
     folder = tmp_path_factory.mktemp("h265")
-    admin, police = demo.client("guanli"), demo.client("jingcha")
-    vacant = next(peer for peer in admin.get("/peers").json()["items"] if peer["state"] != "online")
-    password = next(peer["password"] for peer in demo.ready["peers"] if peer["code"] == vacant["code"])
+    police = demo.client("jingcha")
+    vacant = vacant_peer(demo)
     camera = unconnected(police, str(vacant["organisation"]["id"]))
     channel = {"code": camera["code"], "name": camera["name"], "codec": "h265", "scene": "lake", "civil_code": "341502"}
     (folder / "catalogue.json").write_text(json.dumps([channel], ensure_ascii=False), encoding="utf-8")
@@ -59,7 +52,7 @@ def h265(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 ),
                 *("--cache", str(folder / "clips")),
             ],
-            env={**os.environ, "GONGSHI_SIMULATE_PASSWORD": password},
+            env={**os.environ, "GONGSHI_SIMULATE_PASSWORD": vacant["password"]},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -15,24 +15,31 @@ EVERYONE = ["overview", "todo", "map", "cameras"]
 WATCHERS = [*EVERYONE, "live", "requests", "grants"]
 DECIDERS = [*WATCHERS, "peers", "filings", "reconciliation"]
 RAIL = {
-    "wenlv": [*DECIDERS, "catalogue"],
-    "yingji": [*DECIDERS, "catalogue"],
-    "xianban": [*DECIDERS, "catalogue"],
+    "wenlv": [*DECIDERS, "catalogue", "alarms"],
+    "yingji": [*DECIDERS, "catalogue", "alarms"],
+    "xianban": [*DECIDERS, "catalogue", "alarms"],
     "yingji-zhiban": WATCHERS,
-    "shuju": DECIDERS,
-    "jingcha": DECIDERS,
-    "bangongshi": DECIDERS,
-    "shenji": [*EVERYONE, "peers", "filings", "reconciliation", "requests", "grants", "audit"],
-    "guanli": [*EVERYONE, "peers", "users"],
+    "shuju": [*DECIDERS, "uppers"],
+    "jingcha": [*DECIDERS, "uppers", "alarms"],
+    "bangongshi": [*DECIDERS, "uppers"],
+    "shenji": [
+        *EVERYONE,
+        *("peers", "uppers", "filings", "reconciliation", "requests", "grants", "alarms", "audit"),
+    ],
+    "guanli": [*EVERYONE, "peers", "uppers", "alarms", "users"],
     "anquan": [*EVERYONE, "users"],
     "shenjiguanli": [*EVERYONE, "users", "audit"],
 }
 """What each role finds in its rail; nothing else."""
 
 CLOSED = {
-    "wenlv": ["/audit", "/users"],
+    "wenlv": ["/audit", "/users", "/uppers", "/uppers/1"],
+    "shuju": ["/audit", "/alarms"],
     "jingcha": ["/audit", "/users", "/sharing/requests/new"],
-    "yingji-zhiban": ["/audit", "/users", "/peers", "/inventory", "/inventory/filings/1", "/sharing/requests/new"],
+    "yingji-zhiban": [
+        *("/audit", "/users", "/peers", "/uppers", "/alarms"),
+        *("/inventory", "/inventory/filings/1", "/sharing/requests/new"),
+    ],
     "shenji": ["/users", "/live", "/sharing/requests/new"],
     "guanli": ["/audit", "/inventory", "/inventory/reconciliation", "/sharing/requests", "/sharing/grants", "/live"],
     "anquan": ["/audit", "/peers", "/live"],
@@ -59,7 +66,7 @@ def test_a_typed_address_of_anothers_page_opens_nothing(who: str, contexts: Open
     """The page says that it is shut and whom to ask, and does not even ask the server for what lies behind."""
     page = contexts(who, False).new_page()
     asked: list[str] = []
-    behind = re.compile(r"/api/v1/(audit|accounts|peers|inventory|share-requests|grants|cameras)")
+    behind = re.compile(r"/api/v1/(audit|accounts|peers|uppers|alarms|inventory|share-requests|grants|cameras)")
 
     def note(request: Request) -> None:
         if behind.search(request.url):

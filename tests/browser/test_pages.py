@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, Request, Response, ViewportSize, expect
 
 from browser.conftest import DESKTOP, OUTPUT, PHONE, OpenContext, Watch
-from support.demo import Demo, wait_for
+from support.demo import Demo, free_port, wait_for
 
 pytestmark = pytest.mark.timeout(120)
 CHINA = timezone(timedelta(hours=8))
@@ -43,6 +43,7 @@ class Furnished:
     decided: int
     grant: int
     peer: int
+    upper: int
     names: list[str]
     """What cameras, places and units are called; these stay Chinese in either language."""
 
@@ -74,6 +75,15 @@ PAGES = (
     Sight("wall", "jingcha", "/live"),
     Sight("peers", "guanli", "/peers"),
     Sight("peer", "wenlv", "/peers/{peer}"),
+    Sight("peer-facts", "guanli", "/peers/{peer}?tab=answers"),
+    Sight("peer-subscriptions", "guanli", "/peers/{peer}?tab=subscriptions"),
+    Sight("peer-messages", "guanli", "/peers/{peer}?tab=trace"),
+    Sight("uppers", "guanli", "/uppers"),
+    Sight("upper", "jingcha", "/uppers/{upper}"),
+    Sight("upper-rights", "jingcha", "/uppers/{upper}?tab=rights"),
+    Sight("upper-messages", "guanli", "/uppers/{upper}?tab=trace"),
+    Sight("alarms", "jingcha", "/alarms?state=all"),
+    Sight("playback-reason", "jingcha", "/cameras/{granted}/live?mode=playback"),
     Sight("filings", "wenlv", "/inventory"),
     Sight("filing-findings", "wenlv", "/inventory/filings/{flawed}"),
     Sight("filing-to-accept", "bangongshi", "/inventory/filings/{submitted}"),
@@ -91,7 +101,15 @@ PAGES = (
     Sight("missing", "wenlv", "/no/such/page"),
 )
 
-OPENED_ON_A_PHONE = {"login", "overview-police", "cameras-split", "live-reason", "filing-findings", "request-decide"}
+OPENED_ON_A_PHONE = {
+    "login",
+    "overview-police",
+    "cameras-split",
+    "live-reason",
+    "filing-findings",
+    "request-decide",
+    "peer-messages",
+}
 
 
 def names_in(client: httpx.Client) -> list[str]:
@@ -109,6 +127,25 @@ def names_in(client: httpx.Client) -> list[str]:
         found |= {item["organisation"]["name"] for item in page["items"]}
         cursor = page["next_cursor"]
     return sorted(found - {None, ""}, key=len, reverse=True)
+
+
+def connected_upwards(demo: Demo) -> int:
+    """An upper platform that nobody runs, with a county opened to it."""
+    upper = {
+        "code": "34000000002000000009",
+        "name": "省视频共享平台",
+        "host": "127.0.0.1",
+        "port": free_port(),
+        "organisation": "police",
+        "own_code": demo.ready["sip"]["code"],
+        "password": "as it gave us",
+    }
+    added = demo.client("guanli").post("/uppers", json=upper)
+    assert added.status_code == 201, added.text
+    right = {"scope": "region", "value": "341502", "actions": ["see", "live"], "concurrency": 8}
+    given = demo.client("jingcha").post(f"/uppers/{added.json()['id']}/rights", json=right)
+    assert given.status_code == 201, given.text
+    return added.json()["id"]
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +201,7 @@ def furnished(demo: Demo) -> Furnished:
     jingcha.delete(f"/sessions/{opened['id']}")
     peer = next(p["id"] for p in wenlv.get("/peers").json()["items"] if p["code"] == TOURISM)
     return Furnished(
+        upper=connected_upwards(demo),
         own=codes[0],
         granted=granted,
         refused=refused,
