@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from gongshi.access.actions import Action
+from gongshi.db.events import emit
 from gongshi.protocols.manscdp import Alarm, CatalogChange, MobilePosition, Position, leaf, parse
 from gongshi.protocols.sip import MANSCDP
+from gongshi.signalling.models import Alarm as AlarmRow
 from integration.cascade.conftest import NODE, code, registered
 from integration.signalling.conftest import until
 
@@ -197,3 +199,39 @@ async def test_positions_come_as_often_as_was_asked(world, upper):
         said = MobilePosition.parse(parse(request.body))
         assert said.positions[0].longitude == 116.5
         assert upper.notifies.empty()
+
+
+async def test_what_devices_reported_reaches_uppers(world, upper):
+    """From the tables that our own peers' reports are kept in: uppers are told nothing that we do not keep."""
+    async with registered(world, upper) as number:
+        await world.share(number, Action.SEE, EAST)
+        await upper.subscribe("Alarm", NODE)
+        await told(upper)
+        await upper.subscribe("MobilePosition", NODE, [leaf("Interval", 1)])
+        await told(upper)
+        async with world.database.unit() as uow:
+            row = AlarmRow(
+                peer_id=1,
+                code=EAST,
+                camera_id=world.cameras[EAST],
+                priority=1,
+                method=6,
+                type=1,
+                kind="disk_fault",
+                alarm_at=datetime(2026, 11, 22, 4, tzinfo=UTC),
+            )
+            uow.session.add(row)
+            await uow.session.flush()
+            await emit(uow, "signalling.alarm.raised", id=row.id, code=EAST, camera_id=row.camera_id)
+        request = await asyncio.wait_for(upper.notifies.get(), 8)
+        said = Alarm.parse(parse(request.body))
+        assert (said.device_id, said.kind, said.priority) == (EAST, "disk_fault", 1)
+        # The first look learns where everything is; after it changes are told, whatever the device's clock says.
+        await asyncio.sleep(1.2)
+        await world.execute(
+            "INSERT INTO signalling.position (peer_id, code, longitude, latitude, at) VALUES (1, :c, 116.6, 31.8, "
+            "now() - interval '5 minutes')",
+            c=EAST,
+        )
+        request = await asyncio.wait_for(upper.notifies.get(), 8)
+        assert MobilePosition.parse(parse(request.body)).positions[0].latitude == 31.8

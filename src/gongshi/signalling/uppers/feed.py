@@ -1,9 +1,9 @@
 """What devices report, on its way to uppers that subscribed to it: alarms as they come, positions when they change."""
 
 import asyncio
-from collections.abc import Collection
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
 
 import structlog
 from sqlalchemy import select
@@ -21,6 +21,7 @@ from gongshi.signalling.uppers.subscriptions import Subscriptions
 log = structlog.get_logger(__name__)
 
 ALARM: Final = "signalling.alarm.raised"
+_MOST: Final = 10_000
 _LOOK: Final = 1.0
 """Seconds between looks at positions, while somebody has subscribed to them."""
 
@@ -31,7 +32,8 @@ class Feed:
     def __init__(self, database: Database, subscriptions: Subscriptions) -> None:
         self._database = database
         self._subscriptions = subscriptions
-        self._since: datetime | None = None
+        self._known: dict[tuple[int, str], datetime] | None = None
+        """When each device was where we saw it last, by its own clock, which may go wrong."""
 
     async def alarm(self, number: int, camera_id: int) -> None:
         """An alarm of a camera was written."""
@@ -46,17 +48,19 @@ class Feed:
             log.warning("signal.upper.alarm", error=type(error).__name__)
 
     async def positions(self) -> None:
-        """Tell of places that are newer than the last look."""
+        """Tell of places that changed since the last look; the first look only learns where everything is."""
         while True:
             await asyncio.sleep(_LOOK)
             if not any(s.package == "MobilePosition" for s in self._subscriptions):
-                self._since = None
+                self._known = None
                 continue
-            since, self._since = self._since or clock.now(), clock.now()
             try:
                 async with self._database.read() as session:
-                    rows = await newer(session, since)
+                    rows = await placed(session)
+                before, self._known = self._known, {(row.peer_id, row.code): row.at for _, row in rows}
                 for camera_id, row in rows:
+                    if before is None or before.get((row.peer_id, row.code)) == row.at:
+                        continue
                     place = Position(
                         row.code, row.at, row.longitude, row.latitude, row.speed, row.direction, row.altitude
                     )
@@ -65,15 +69,19 @@ class Feed:
                 log.warning("signal.upper.positions", error=type(error).__name__)
 
 
-async def newer(session: AsyncSession, since: datetime) -> Collection[Any]:
-    """(camera, position) of what moved since then."""
+async def placed(session: AsyncSession) -> Sequence[tuple[int, PositionRow]]:
+    """(camera, position) of every mobile camera that was heard of within a day."""
     query = (
         select(Channel.camera_id, PositionRow)
         .join(Channel, (Channel.peer_id == PositionRow.peer_id) & (Channel.code == PositionRow.code))
-        .where(PositionRow.at > since, Channel.camera_id.is_not(None), Channel.gone_at.is_(None))
-        .limit(10_000)
+        .where(
+            PositionRow.at > clock.now() - timedelta(days=1),
+            Channel.camera_id.is_not(None),
+            Channel.gone_at.is_(None),
+        )
+        .limit(_MOST)
     )
-    return [(row[0], row[1]) for row in await session.execute(query)]
+    return [(row[0], row[1]) for row in await session.execute(query) if row[0] is not None]
 
 
 def alarm_of(row: AlarmRow) -> Alarm:
