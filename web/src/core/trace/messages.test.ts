@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { exchanges, kinds, matches, type TraceMessage } from "./messages"
+import { exchanges, kinds, matches, type TraceMessage, withoutRepeats } from "./messages"
 
 let clock = 0
 
@@ -45,6 +45,19 @@ describe("exchanges", () => {
     const found = exchanges([line("in", "GET / HTTP/1.1", ""), line("in", "", "")])
     expect(found).toHaveLength(2)
     expect(found.every((exchange) => exchange.messages[0]?.label !== "")).toBe(true)
+  })
+})
+
+describe("withoutRepeats", () => {
+  it("counts what was sent again, and keeps what only looks alike", () => {
+    const lines = [...Array<null>(3)].map(() => line("out", REGISTER, "r")).concat(registration("r"))
+    const [found] = exchanges(lines)
+    expect(withoutRepeats(found?.messages ?? []).map(({ message, times }) => [message.way, message.label, times])).toEqual([
+      ["out", "REGISTER", 3],
+      ["in", "REGISTER", 2],
+      ["out", "401 Unauthorized", 1],
+      ["out", "200 OK", 1],
+    ])
   })
 })
 

@@ -105,6 +105,22 @@ export function exchanges(lines: readonly TraceMessage[]): Exchange[] {
   return found.map(close).reverse()
 }
 
+/** A message with how often it was sent; over UDP what is not answered is sent again, letter by letter. */
+export interface Repeated {
+  message: Message
+  times: number
+}
+
+export function withoutRepeats(messages: readonly Message[]): Repeated[] {
+  const found: Repeated[] = []
+  for (const message of messages) {
+    const same = found.find((one) => one.message.way === message.way && one.message.text === message.text)
+    if (same === undefined) found.push({ message, times: 1 })
+    else same.times += 1
+  }
+  return found
+}
+
 export function matches(exchange: Exchange, filter: TraceFilter): boolean {
   const wanted = filter.text.trim().toLowerCase()
   return (

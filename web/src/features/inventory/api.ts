@@ -72,8 +72,11 @@ export function cancelFiling(id: number): Promise<Filing> {
   return as(unwrap(api.POST("/api/v1/inventory/filings/{filing_id}/cancel", { params: path(id) })))
 }
 
-export function acceptFiling(id: number, comment: string): Promise<Filing> {
-  return as(unwrap(api.POST("/api/v1/inventory/filings/{filing_id}/accept", { params: path(id), body: { comment } })))
+/** `confirm`: what the filing cautions of was read. */
+export function acceptFiling(id: number, comment: string, confirm: boolean): Promise<Filing> {
+  return as(
+    unwrap(api.POST("/api/v1/inventory/filings/{filing_id}/accept", { params: path(id), body: { comment, confirm } })),
+  )
 }
 
 export function sendBackFiling(id: number, reason: string): Promise<Filing> {
