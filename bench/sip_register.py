@@ -14,6 +14,7 @@ import asyncio
 import shutil
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -38,9 +39,10 @@ def compare(servers: dict[str, tuple[Server, Load]]) -> Costs:
             for paced in (False, True):
                 for name, (server, load) in servers.items():
                     if paced:
-                        run = measured(server.pids, lambda: load.pace(kind, RATES[kind], seconds=PACED_SECONDS))  # noqa: B023 -- called at once
+                        go = partial(load.pace, kind, RATES[kind], seconds=PACED_SECONDS)
                     else:
-                        run = measured(server.pids, lambda: load.saturate(kind, SECONDS))  # noqa: B023 -- called at once
+                        go = partial(load.saturate, kind, SECONDS)
+                    run = measured(server.pids, go)
                     found.setdefault((name, kind, paced), []).append(run)
     return found
 

@@ -16,7 +16,7 @@ from gongshi.access.rights import RightsFollower
 from gongshi.access.subjects import Subject
 from gongshi.db import Database
 from gongshi.kit import clock
-from gongshi.kit.errors import Problem
+from gongshi.kit.errors import Problem, Unavailable
 from gongshi.kit.i18n import Text
 from gongshi.media.agent import AgentSettings, MediaAgent
 from gongshi.media.embedded import EmbeddedEngine, EmbeddedSettings
@@ -69,6 +69,15 @@ class Devices:
 
     async def relay_ended(self, *, session_id, code, detail):
         self.ended.append((session_id, code, detail, time.monotonic()))
+
+    async def talk_call(self, *, talk_id, channel_id):
+        raise Unavailable(Text("没有喇叭", "no loudspeaker"), code="refused_488")
+
+    async def talk_answer(self, *, talk_id, address, port, ssrc):
+        raise Unavailable(Text("没有喇叭", "no loudspeaker"), code="refused_488")
+
+    async def talk_end(self, *, talk_id):
+        """Nothing was begun."""
 
     async def bye(self, *, stream_id):
         self.byes.append(stream_id)
