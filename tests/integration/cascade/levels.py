@@ -64,7 +64,7 @@ class Devices:
         return await self._server.steer(stream_id, action, value)
 
     async def key_frame(self, *, channel_id: int) -> None:
-        await self._server.handlers()["control"]("key_frame", channel_id=channel_id)
+        await self._server.handlers()["control"](command="key_frame", channel_id=channel_id)
 
     async def bye(self, *, stream_id: str) -> None:
         await self._server.bye(stream_id)

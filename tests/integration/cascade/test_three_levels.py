@@ -170,10 +170,10 @@ async def test_a_camera_is_moved_from_two_levels_above(cascade: Cascade):
     order = cascade.province.server.handlers()["control"]
     camera = cascade.recorder.site.cameras[cascade.camera]
     before = camera.position
-    told = await order("move", channel_id=channel, params={"pan": 1, "speed": 50})
+    told = await order(command="move", channel_id=channel, params={"pan": 1, "speed": 50})
     assert told["result"] == "sent"
     await until(lambda: camera.position.pan > before.pan, 10)
-    await order("stop", channel_id=channel)
+    await order(command="stop", channel_id=channel)
     await until(lambda: camera._speed == (0.0, 0.0, 0.0), 10)
     for level in (cascade.county, cascade.city):
         await until(
@@ -184,7 +184,7 @@ async def test_a_camera_is_moved_from_two_levels_above(cascade: Cascade):
     await cascade.county.grant("upper", 1, cascade.camera, Action.SEE | Action.LIVE)
     await asyncio.sleep(0.3)
     still = camera.position
-    await order("move", channel_id=channel, params={"pan": -1, "speed": 50})
+    await order(command="move", channel_id=channel, params={"pan": -1, "speed": 50})
     await asyncio.sleep(1.0)
     assert camera.position == still
 

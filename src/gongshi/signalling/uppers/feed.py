@@ -81,7 +81,7 @@ async def placed(session: AsyncSession) -> Sequence[tuple[int, PositionRow]]:
         )
         .limit(_MOST)
     )
-    return [(row[0], row[1]) for row in await session.execute(query) if row[0] is not None]
+    return [(camera, row) for camera, row in await session.execute(query) if camera is not None]
 
 
 def alarm_of(row: AlarmRow) -> Alarm:
