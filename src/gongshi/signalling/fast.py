@@ -14,7 +14,7 @@ from gongshi.protocols.sip.message import REASONS
 from gongshi.signalling.asks import TAG
 
 # Every repetition stops at a character that it does not take itself, so that no input is read twice.
-_HOST: Final = r"[0-9A-Za-z.-]+(?::[0-9]{1,4}|:[1-5][0-9]{4})?"
+_HOST: Final = r"[0-9A-Za-z.-]+(?::[1-9][0-9]{0,3}|:[1-5][0-9]{4})?"
 _PARAMETER: Final = r"[!#-+\--:=?-~]+"
 _ADDRESS: Final = rf"@{_HOST}>"
 _BRANCH: Final = r"branch=[!#-+\--:<-~]+"

@@ -84,7 +84,7 @@ def _parse_head(head: bytes, defects: tuple[str, ...] = ()) -> SipMessage:
         if line[:1] in {" ", "\t"}:
             if items:
                 name, value = items[-1]
-                items[-1] = (name, f"{value} {line.strip()}")
+                items[-1] = (name, f"{value} {line.strip()}".strip())
             continue
         spelt, colon, value = line.partition(":")
         name = memo.get(spelt)
@@ -215,12 +215,11 @@ class StreamParser:
                 del buffer[:4]
                 return PING
             blank = len(buffer) - len(buffer.lstrip(b"\r\n"))
-            if blank and blank < len(buffer):
-                del buffer[:blank]
-            elif blank > 4:
-                del buffer[: blank - 2]
             if blank == len(buffer):
+                # Two may yet become a ping.
+                del buffer[: max(0, blank - 2) if blank > 4 else 0]
                 return None
+            del buffer[:blank]
         match = _END_OF_HEAD.search(buffer, max(0, self._scanned - 3), MAX_HEAD + 4)
         if match is None:
             if len(buffer) > MAX_HEAD:

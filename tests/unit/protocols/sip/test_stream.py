@@ -87,3 +87,12 @@ def test_any_bytes_parse_or_raise_protocol_error(chunks: list[bytes]) -> None:
             parser.feed(chunk)
     except RemoteProtocolError:
         assert parser.error is not None
+
+
+def test_blanks_before_a_message_may_come_by_themselves() -> None:
+    for blanks in range(12):
+        parser = StreamParser()
+        found: list[SipMessage | Ping] = []
+        for part in (b"\n" * blanks, STREAM):
+            found += parser.feed(part)
+        assert bodies(found) == WANTED
