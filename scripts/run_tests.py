@@ -20,6 +20,8 @@ from pathlib import Path
 import bootstrap
 
 ROOT, BIN = bootstrap.ROOT, bootstrap.VENV / "bin"
+FUZZ_SECONDS = 40
+"""Of fuzzing in all; starting ten of them takes as long again on a slow machine."""
 CLOSING = re.compile(r"^=+ .*\b(passed|failed|errors?|no tests ran)\b.* in [\d.]+s.*=+$")
 
 # What a browser would fetch from elsewhere while it shows a page of the documentation; plain links are fine.
@@ -127,6 +129,17 @@ def pytest(folder: str, *options: str) -> Callable[[], str]:
     return stage
 
 
+def fuzz() -> str:
+    """Every file of the corpus, then a few seconds of new bytes for each target where the fuzzer's wheel exists."""
+    replayed = call(BIN / "python", "-m", "pytest", "tests/fuzz")
+    if subprocess.run([BIN / "python", "-c", "import atheris"], capture_output=True, check=False).returncode:
+        return f"{replayed}; no new bytes, for there is no atheris for this machine"
+    targets = sorted(path.name for path in (ROOT / "tests" / "fuzz" / "corpus").iterdir())
+    for target in targets:
+        call(BIN / "python", "tests/fuzz/run.py", target, str(FUZZ_SECONDS // len(targets)))
+    return f"{replayed}; {len(targets)} targets"
+
+
 def docs() -> str:
     call(BIN / "python", "scripts/clauses.py", "--check")
     call(BIN / "mkdocs", "build", "--strict", "--quiet", "--site-dir", "site")
@@ -169,6 +182,7 @@ STAGES: dict[str, Callable[[], str]] = {
     "web-i18n": npm("i18n"),
     "web-build": web_build,
     "unit": pytest("tests/unit"),
+    "fuzz": fuzz,
     # Most of these cases wait for timers and sockets: two at a time cost little more than one.
     "integration": pytest("tests/integration", "--numprocesses=2", "--dist=loadgroup"),
     "conformance": pytest("tests/conformance"),
