@@ -1,6 +1,6 @@
 """What is fuzzed: each target takes any bytes and lets nothing out but what its parser promises.
 
-The first line of each says the invariant. `python tests/fuzz/run.py NAME SECONDS` looks for bytes that break it; every
+The first line of each says the invariant. `python tests/fuzz/run.py SECONDS [NAME...]` looks for bytes that break it; every
 file of corpus/NAME is tried by test_corpus.py, with or without the fuzzer.
 """
 
