@@ -1,5 +1,6 @@
 """What comes in: bytes to messages to whoever deals with them. Nothing a peer sends raises out of here."""
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -41,6 +42,8 @@ from gongshi.signalling.trace import STRANGERS, Trace
 log = structlog.get_logger(__name__)
 
 _WORD: Final = 40
+_LARGE: Final = 128 * 1024
+"""Bytes of a body that is read in a thread; up to here it takes some ten milliseconds at the worst."""
 _TO_STRANGERS: Final = {"OPTIONS": 200, "BYE": 481, "CANCEL": 481, "INFO": 481}
 
 
@@ -78,6 +81,8 @@ class Inbox:
         self._flow_from = flow_from
         self._proxies = frozenset(proxies)
         self._sparse = Sparse(60.0)
+        self._one_large = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
         self.parties: list[Party] = []
         self._invites: dict[int, Party] = {}
         self.counters: dict[str, int] = dict.fromkeys(
@@ -330,24 +335,51 @@ class Inbox:
             self.counters["strangers"] += 1
             self._answer(event, 403, now)
             return
-        quick = fast_catalog(request.body) if self._catalogues.expects(peer) else None
-        if quick is not None:
-            self._catalogues.received(peer, quick)
+        wanted = self._catalogues.expects(peer)
+        if len(request.body) <= _LARGE:
+            self._read(event, peer, _understood(request.body, catalogue=wanted), now)
+            return
+        task = asyncio.create_task(self._read_large(event, peer, catalogue=wanted))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _read_large(self, event: RequestReceived, peer: PeerState, *, catalogue: bool) -> None:
+        """Off the loop, one at a time: what takes a second to read must not stop everybody else."""
+        async with self._one_large:
+            said = await asyncio.to_thread(_understood, event.request.body, catalogue=catalogue)
+        self._read(event, peer, said, monotonic())
+        self._agent.flush()
+
+    def _read(
+        self,
+        event: RequestReceived,
+        peer: PeerState,
+        said: CatalogResponse | Envelope | RemoteProtocolError,
+        now: float,
+    ) -> None:
+        """Do what a message says."""
+        if isinstance(said, CatalogResponse):
+            self._catalogues.received(peer, said)
             self._catalogues.when_room(lambda: self._answer_late(event))
             return
-        try:
-            envelope = parse(request.body)
-        except RemoteProtocolError as error:
+        if isinstance(said, RemoteProtocolError):
             if count := self._sparse.count(("manscdp", peer.code), now):
-                log.warning("signal.manscdp.unreadable", peer=peer.code, error=str(error), count=count)
-            self._answer(event, error.hint_status, now)
+                log.warning("signal.manscdp.unreadable", peer=peer.code, error=str(said), count=count)
+            self._answer(event, said.hint_status, now)
             return
-        if envelope.is_("Notify", "Keepalive"):
+        if said.is_("Notify", "Keepalive"):
             self.counters["keepalives"] += 1
-            self._answer(event, self._registrar.keepalive(peer.code, flow, now), now)
+            self._answer(event, self._registrar.keepalive(peer.code, event.flow, now), now)
             return
         self._answer(event, 200, now)
         self._agent.flush()
+        try:
+            self._act(peer, said, now)
+        except RemoteProtocolError as error:
+            if count := self._sparse.count(("manscdp", peer.code), now):
+                log.warning("signal.manscdp.unreadable", peer=peer.code, error=str(error), count=count)
+
+    def _act(self, peer: PeerState, envelope: Envelope, now: float) -> None:
         if envelope.is_("Response", "Catalog") and self._catalogues.received(peer, CatalogResponse.parse(envelope)):
             return
         if envelope.is_("Notify", "MediaStatus"):
@@ -372,3 +404,14 @@ class Inbox:
         command = envelope.cmd_type[:_WORD]
         if count := self._sparse.count(("command", peer.code, command), now):
             log.info("signal.command.unknown", peer=peer.code, root=envelope.root, command=command, count=count)
+
+
+def _understood(body: bytes, *, catalogue: bool) -> CatalogResponse | Envelope | RemoteProtocolError:
+    """What a body says; with `catalogue` an answer to that is read the short way."""
+    quick = fast_catalog(body) if catalogue else None
+    if quick is not None:
+        return quick
+    try:
+        return parse(body)
+    except RemoteProtocolError as error:
+        return error

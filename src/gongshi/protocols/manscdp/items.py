@@ -58,7 +58,8 @@ class _Forms:
     """What was learnt. Bounded: peers that never write two items alike teach nothing."""
 
     def __init__(self) -> None:
-        self.known: list[_Form] = []
+        self.known: tuple[_Form, ...] = ()
+        """Most recently used first; replaced as a whole, for large bodies are read in a thread."""
         self._met: dict[_Shape, int] = {}
 
     def met(self, shape: _Shape) -> None:
@@ -72,8 +73,7 @@ class _Forms:
             self._met[shape] = count
             return
         self._met.pop(shape, None)
-        self.known.insert(0, _form(shape))
-        del self.known[_FORMS:]
+        self.known = (_form(shape), *self.known)[:_FORMS]
 
 
 _FORMS_MET: Final = _Forms()
@@ -143,7 +143,7 @@ def _known(body: bytes, at: int, charset: _Charset) -> tuple[CatalogItem, int] |
             continue
         if place:
             # The next item is most likely of the same form.
-            known.insert(0, known.pop(place))
+            _FORMS_MET.known = (form, *known[:place], *known[place + 1 :])
         texts = _decoded([value or b"" for value in found.groups()], charset)
         if texts is None:
             return None
