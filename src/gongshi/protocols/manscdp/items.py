@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Final, Literal
 
 from gongshi.protocols.manscdp.catalog import CANONICAL, EVENTS, CatalogItem, CatalogResponse
-from gongshi.protocols.manscdp.charset import PROLOG
+from gongshi.protocols.manscdp.charset import PROLOG, is_utf8, label
 from gongshi.protocols.manscdp.element import CONTROL
 from gongshi.protocols.manscdp.envelope import MAX_BODY
 
@@ -98,18 +98,16 @@ def fast_catalog(body: bytes) -> CatalogResponse | None:
     """Read a catalogue answer of ordinary form; None means: parse it properly."""
     if len(body) > MAX_BODY or len(body.translate(None, _CONTROLS)) != len(body):
         return None
+    bom = body.startswith(b"\xef\xbb\xbf")
     body = body.removeprefix(b"\xef\xbb\xbf")
-    start = 0
+    start, declared = 0, ""
     while (prolog := PROLOG.match(body[start : start + 300])) is not None:
+        declared = declared or label(prolog[0])
         start += prolog.end()
     frame = _FRAME.match(body, start)
     if frame is None:
         return None
-    try:
-        body[start:].decode("utf-8")
-        charset: _Charset = "utf-8"
-    except UnicodeDecodeError:
-        charset = "gb18030"
+    charset: _Charset = "utf-8" if is_utf8(body[start:], declared=declared, bom=bom) else "gb18030"
     items: list[CatalogItem] = []
     at = frame.end()
     while body.startswith(b"<Item>", at):

@@ -38,6 +38,14 @@ def test_charset_matrix_declared_by_real(declared: str, real: str) -> None:
     assert envelope.charset == ("gb18030" if real == "gb18030" else "utf-8")
 
 
+@pytest.mark.parametrize(("declared", "read"), [("GB2312", "聘"), ("", "聘"), ("UTF-8", "Ƹ")])
+def test_q24_a_gb_character_that_fits_utf8_is_no_utf8(declared: str, read: str) -> None:
+    """聘 is C6 B8 in GB 18030, which UTF-8 has for a letter that nobody writes here."""
+    head = f'<?xml version="1.0" encoding="{declared}"?>' if declared else ""
+    envelope = parse(catalog(item(1, "<Name>聘</Name>"), head=head).encode("gb18030"))
+    assert CatalogResponse.parse(envelope).items[0].name == read
+
+
 def test_q24_utf8_labelled_gb2312_is_noted() -> None:
     text = catalog(item(1, f"<Name>{NAME}</Name>"), head='<?xml version="1.0" encoding="GB2312"?>')
     assert "mislabelled-charset" in parse(text.encode()).defects
