@@ -20,6 +20,7 @@ _numbers = itertools.count(1)
 _HERE = Path(__file__).parent
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Folders run beside each other, the cases of one folder after each other: they share ports and a demo."""
     for item in items:
