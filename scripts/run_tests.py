@@ -119,11 +119,11 @@ def web_build() -> str:
     return ""
 
 
-def pytest(folder: str, *options: str) -> Callable[[], str]:
+def pytest(folder: str) -> Callable[[], str]:
     def stage() -> str:
         if not list((ROOT / folder).rglob("test_*.py")):
             raise Absent(f"{folder}/test_*.py")
-        return call(BIN / "python", "-m", "pytest", "--durations=20", "--durations-min=5", *options, folder)
+        return call(BIN / "python", "-m", "pytest", "--durations=20", "--durations-min=5", folder)
 
     return stage
 
@@ -180,8 +180,7 @@ STAGES: dict[str, Callable[[], str]] = {
     "web-build": web_build,
     "unit": pytest("tests/unit"),
     "fuzz": fuzz,
-    # Most of these cases wait for timers and sockets: two at a time cost little more than one.
-    "integration": pytest("tests/integration", "--numprocesses=2", "--dist=loadgroup"),
+    "integration": pytest("tests/integration"),
     "conformance": pytest("tests/conformance"),
     "browser": pytest("tests/browser"),
     "docs": docs,

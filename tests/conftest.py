@@ -17,15 +17,6 @@ from gongshi.db.objects import Objects
 from gongshi.node.migrate import migrate
 
 _numbers = itertools.count(1)
-_HERE = Path(__file__).parent
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Folders run beside each other, the cases of one folder after each other: they share ports and a demo."""
-    for item in items:
-        folder = item.path.relative_to(_HERE).parts[:2]
-        item.add_marker(pytest.mark.xdist_group("/".join(folder)))
 
 
 @pytest.fixture(scope="session")
