@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gongshi.config import SipSettings
 from gongshi.db.engine import Database
+from gongshi.kit.logging import configure
 from gongshi.kit.secretbox import SecretBox
 from gongshi.node.rpc import Neighbours, RpcServer
 from gongshi.signalling.policy import Policy
@@ -19,6 +20,8 @@ NODE = "34150000002000000001"
 
 
 async def main(url: str, port: int, control: str, proxies: list[str]) -> None:
+    # Nobody reads the rest of our output, and a full pipe would stop us.
+    configure("error", "json")
     database, neighbours = Database(url), Neighbours()
     policy = Policy(
         write_every=0.02,

@@ -66,4 +66,6 @@ class Policy:
     idle_connection: float = 60.0
     """A TCP connection on which nobody registers is closed after this."""
     connections: int = 20_000
+    connections_per_source: int = 2_000
+    """Of one address; a lower platform's NAT may hide a thousand devices."""
     timers: Timers = field(default_factory=Timers)

@@ -81,7 +81,8 @@ class Registrar:
     def register(self, ask: Ask, host: str, port: int, path: Path, now: float) -> bytes:
         """The answer's bytes. `host` and `port` are where it came from."""
         if not self._sources.take(host, now):
-            return self._flooded(ask, host)
+            # One entry for the source: it may name any number of devices.
+            return self._flooded(ask, "*", host)
         code = ask.code
         peer = self._peers.get(code)
         if peer is None or not peer.enabled:
@@ -102,14 +103,14 @@ class Registrar:
             more = f"Contact: {uri};expires={granted}\r\n{more}"
         return ask.answer(status, more)
 
-    def _flooded(self, ask: Ask, host: str) -> bytes:
-        self._on_refused(ask.code, host, "flood")
+    def _flooded(self, ask: Ask, code: str, host: str) -> bytes:
+        self._on_refused(code, host, "flood")
         return ask.answer(503, _BUSY)
 
     def _challenge(self, ask: Ask, host: str, now: float, *, stale: bool = False) -> bytes:
         """A nonce, which is what is rationed: the answer to it is free, or a hasty device would never get in again."""
         if not self._devices.take((host, ask.code), now):
-            return self._flooded(ask, host)
+            return self._flooded(ask, ask.code, host)
         before, after = self._stale if stale else self._fresh
         return ask.answer(401, f"{before}{self._nonces.issue(host, now)}{after}")
 

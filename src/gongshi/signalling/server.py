@@ -210,6 +210,8 @@ class SignalServer:
                     self._inbox.unreadable,
                     self._locals,
                     self._policy.connections,
+                    per_source=self._policy.connections_per_source,
+                    trusted=lambda number: bool(self.peers.on_connection(number)),
                 )
                 await self._tcp.start(host, port)
                 # With port 0 both transports get the same number.
@@ -382,7 +384,7 @@ class SignalServer:
                 swept = now
                 await self._sweep(self._policy.dialog_sweep)
                 if self._tcp is not None:
-                    self._tcp.idle(now, self._policy.idle_connection, lambda n: bool(self.peers.on_connection(n)))
+                    self._tcp.idle(now, self._policy.idle_connection)
 
     async def _sweep(self, older: float) -> None:
         if self._wanted is None:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import itertools
 import socket
+from collections import Counter
 from collections.abc import Callable
 from time import monotonic
 from typing import Any, Final, cast
@@ -21,6 +22,9 @@ from gongshi.signalling.limits import Sparse
 log = structlog.get_logger(__name__)
 
 TICK: Final = 0.004
+_BUSY_TICK: Final = 0.01
+"""When many come: half of what a message costs is waking up for it, and nobody notices six milliseconds."""
+_BUSY: Final = 6
 _BATCH: Final = 256
 _TURN: Final = 0.01
 """Seconds after which a batch lets timers, calls and connections have their turn, however many datagrams wait."""
@@ -28,6 +32,8 @@ _DATAGRAM: Final = 65_535
 _BUFFER: Final = 8 * 1024 * 1024
 _WRITE_LIMIT: Final = 4 * 1024 * 1024
 _LOCALS: Final = 10_000
+_STRANGERS_BODY: Final = 64 * 1024
+"""Bytes of a body that is waited for from somebody who has not registered."""
 
 OnDatagram = Callable[[bytes, str, int, float], bytes | None]
 """`(data, host, port, now)`; gives what to send back at once, if anything."""
@@ -127,7 +133,7 @@ class Udp:
                 if more:
                     self._timer = self._loop.call_soon(self._drain)
                 elif taken:
-                    self._timer = self._loop.call_later(TICK, self._drain)
+                    self._timer = self._loop.call_later(TICK if taken < _BUSY else _BUSY_TICK, self._drain)
                 else:
                     self._loop.add_reader(self._socket.fileno(), self._wake)
 
@@ -192,8 +198,11 @@ class Connection(asyncio.Protocol):
             else:
                 self._owner.receive(message, self.flow, now)
         self._owner.batch_end()
-        if self._parser.error is not None:
-            self._owner.damaged(self, self._parser.error, data)
+        failure = self._parser.error
+        if self._parser.announced > _STRANGERS_BODY and not self.ours and not self._owner.trusted(self.number):
+            failure = RemoteProtocolError("too large a body from nobody we know", 413)
+        if failure is not None:
+            self._owner.damaged(self, failure, data)
             self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -225,7 +234,11 @@ class Tcp:
         on_damage: Callable[[Flow, RemoteProtocolError, bytes], None],
         addresses: Locals,
         limit: int,
+        *,
+        per_source: int,
+        trusted: Callable[[int], bool],
     ) -> None:
+        """`trusted` says whether somebody has registered on a connection, by its number."""
         self.receive = receive
         self.batch_end = batch_end
         self.locals = addresses
@@ -233,8 +246,12 @@ class Tcp:
         self._on_lost = on_lost
         self._on_damage = on_damage
         self._limit = limit
+        self._per_source = per_source
+        self._sources: Counter[str] = Counter()
+        self.trusted = trusted
         self._numbers = itertools.count(1)
         self._connections: dict[int, Connection] = {}
+        self._sparse = Sparse(60.0)
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> None:
@@ -262,12 +279,21 @@ class Tcp:
 
     def opened(self, connection: Connection) -> None:
         self._connections[connection.number] = connection
-        if len(self._connections) > self._limit:
-            log.warning("signal.connections.full", limit=self._limit)
-            connection.close()
+        host = connection.flow.host
+        self._sources[host] += 1
+        full = len(self._connections) > self._limit
+        if connection.ours or not (full or self._sources[host] > self._per_source):
+            return
+        if count := self._sparse.count(("connections", None if full else host), monotonic()):
+            log.warning("signal.connections.full", source="*" if full else host, count=count)
+        connection.close()
 
     def lost(self, connection: Connection) -> None:
         if self._connections.pop(connection.number, None) is not None:
+            host = connection.flow.host
+            self._sources[host] -= 1
+            if not self._sources[host]:
+                del self._sources[host]
             self._on_lost(connection.flow)
 
     def damaged(self, connection: Connection, error: RemoteProtocolError, data: bytes) -> None:
@@ -282,10 +308,10 @@ class Tcp:
     def alive(self, flow: Flow) -> bool:
         return flow.connection in self._connections
 
-    def idle(self, now: float, limit: float, used: Callable[[int], bool]) -> None:
+    def idle(self, now: float, limit: float) -> None:
         """Close connections older than `limit` on which nobody registered."""
         for connection in list(self._connections.values()):
-            if now - connection.opened > limit and not connection.ours and not used(connection.number):
+            if now - connection.opened > limit and not connection.ours and not self.trusted(connection.number):
                 connection.close()
 
     async def close(self) -> None:

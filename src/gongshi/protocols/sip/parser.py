@@ -197,6 +197,11 @@ class StreamParser:
                 raise
         return found
 
+    @property
+    def announced(self) -> int:
+        """Bytes of the body that is being waited for; 0 between messages."""
+        return self._missing if self._pending is not None else 0
+
     def _next(self) -> SipMessage | Ping | None:
         if self._pending is None and (event := self._head()) is not None:
             return event
