@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from time import monotonic
 from typing import Any, Final
 
@@ -58,7 +59,7 @@ class Store:
         self._peers = peers
         self._changed = changed
         self._instance = instance
-        self.on_elsewhere: Callable[[PeerState, str], None] = lambda _peer, _moment: None
+        self.on_elsewhere: Callable[[PeerState, datetime], None] = lambda _peer, _moment: None
         """A peer registered with another server of this database, and when."""
         self._following: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -199,8 +200,9 @@ class Store:
                 await self._reload(int(event.payload["id"]))
             elif event.name == REGISTERED and event.payload.get("instance") not in {None, self._instance}:
                 peer = self._peers.by_id(int(event.payload["id"]))
-                if peer is not None:
-                    self.on_elsewhere(peer, str(event.payload.get("registered_at")))
+                moment = event.payload.get("registered_at")
+                if peer is not None and isinstance(moment, str):
+                    self.on_elsewhere(peer, datetime.fromisoformat(moment))
         if any(event.name in _CAMERAS for event in batch):
             await self._relink()
 

@@ -1,6 +1,7 @@
 """What changes hands between signalling servers: devices that register elsewhere, devices and calls of one that is gone."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -41,12 +42,13 @@ class Takeover:
         self._here = here
         self._offline = offline
 
-    def elsewhere(self, peer: PeerState, moment: str) -> None:
-        """It registered with another server at `moment` (ISO 8601); that one tells about it from here on.
+    def elsewhere(self, peer: PeerState, moment: datetime) -> None:
+        """It registered with another server at that moment; that one tells about it from here on.
 
-        Calls of ours with it go on: they are the device's and ours, wherever it registers.
+        Calls of ours with it go on: they are the device's and ours, wherever it registers. Old news, of before it came
+        to us, changes nothing.
         """
-        if peer.registered_at is not None and peer.registered_at.isoformat() > moment:
+        if peer.registered_at is not None and peer.registered_at >= moment:
             return
         if self._peers.unbind(peer, "elsewhere"):
             log.info("signal.peer.elsewhere", peer=peer.code)
@@ -71,7 +73,7 @@ class Takeover:
 
     def keep_only(self, peer_ids: set[int]) -> None:
         """We were taken for gone: what others took over is theirs."""
-        now = clock.now().isoformat()
+        now = clock.now()
         for peer in self._peers:
             if peer.online and peer.id not in peer_ids:
                 self.elsewhere(peer, now)
