@@ -82,30 +82,22 @@ class Platform(Load):
                 break
         self.socket.send(Response.to_request(message, 200).to_bytes())
         sn = parse(message.body).sn or 0
-        self.socket.setblocking(False)
-        self.highest, self.waiting = 0, 0
+        highest = waiting = 0
         for number, packet in enumerate(self._packets(sn, channels, per_packet)):
             self.socket.send(packet)
-            self.waiting += 1
-            if self.waiting >= WINDOW:
-                self._acknowledged(WINDOW // 2)
+            waiting += 1
+            if waiting >= WINDOW:
+                # Half a window at once: who is woken for each answer makes the sender pay for it.
+                while waiting > WINDOW // 2:
+                    waiting -= self._acknowledged()
             if number % 500 == 0:
-                self.highest = max(self.highest, resident(watch))
-        self._acknowledged(0)
-        return max(self.highest, resident(watch))
+                highest = max(highest, resident(watch))
+        while waiting:
+            waiting -= self._acknowledged()
+        return max(highest, resident(watch))
 
-    def _acknowledged(self, left: int) -> None:
-        """Look for answers now and then until so few are open: who waits on the socket makes the sender pay for it."""
-        until = time.monotonic() + 30
-        while self.waiting > left:
-            time.sleep(0.0005)
-            while True:
-                try:
-                    self.waiting -= self.socket.recv(65536).startswith(b"SIP/2.0 200")
-                except BlockingIOError:
-                    break
-            if time.monotonic() > until:
-                raise RuntimeError("no more answers")
+    def _acknowledged(self) -> int:
+        return int(self.socket.recv(65536).startswith(b"SIP/2.0 200"))
 
     def _packets(self, sn: int, channels: int, per_packet: int):
         items = [

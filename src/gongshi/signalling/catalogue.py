@@ -173,15 +173,10 @@ class Catalogues:
 
     def when_room(self, answer: Callable[[], None]) -> None:
         """Answer a packet now, or when the database has caught up."""
-        if self.has_room:
-            answer()
-        else:
+        if self._held or self._waiting() >= _ENOUGH_WAITING:
             self._held.append(answer)
-
-    @property
-    def has_room(self) -> bool:
-        """Does the database keep up?"""
-        return not self._held and self._waiting() < _ENOUGH_WAITING
+        else:
+            answer()
 
     def _waiting(self) -> int:
         return sum(len(run.lines) for run in self._runs.values())

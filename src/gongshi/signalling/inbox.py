@@ -142,7 +142,7 @@ class Inbox:
             if note is None:
                 return None
             if note.catalogue is not None:
-                return self._catalogue(note, note.catalogue, data, host, port, now)
+                return self._catalogue(note, note.catalogue, data, host, port)
             # Not traced: thousands of them would push out of the ring whatever somebody may want to read.
             if not self._registrar.heard(note.plain.code, host, port, now):
                 return None
@@ -157,7 +157,7 @@ class Inbox:
         self._trace.exchange(peer.id if peer is not None else STRANGERS, host, port, data, answer, now)
         return answer
 
-    def _catalogue(self, note: Note, body: bytes, data: bytes, host: str, port: int, now: float) -> bytes | None:
+    def _catalogue(self, note: Note, body: bytes, data: bytes, host: str, port: int) -> bytes | None:
         """Take a piece of a catalogue that was asked for. A repeated one says nothing new and is answered the same."""
         peer = self._peers.get(note.plain.code)
         if peer is None or not peer.online or peer.flow is None or peer.flow.host != host:
@@ -168,12 +168,10 @@ class Inbox:
         if response is None:
             return None
         self.counters["messages"] += 1
+        flow = peer.flow if peer.flow.port == port and peer.flow.transport == "UDP" else self._flow_from(host, port)
+        self._trace.add(peer.id, "in", path_text(flow), data)
         self._catalogues.received(peer, response)
         answer = note.plain.answer(200, "", host, port)
-        self._trace.exchange(peer.id, host, port, data, answer, now)
-        if self._catalogues.has_room:
-            return answer
-        flow = self._flow_from(host, port)
         self._catalogues.when_room(lambda: self._send(answer, flow))
         return b""
 

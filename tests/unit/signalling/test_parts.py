@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from gongshi.protocols.manscdp import CatalogItem
 from gongshi.protocols.sip import Flow
 from gongshi.signalling.channels import channel_row
-from gongshi.signalling.copying import line
 from gongshi.signalling.limits import Buckets, Sparse
 from gongshi.signalling.peers import Peers, PeerState
 from gongshi.signalling.service import new_password
@@ -247,11 +246,3 @@ def test_q29_a_peer_that_sends_no_keepalives_is_judged_by_its_registration_alone
     peers.bind(quiet, Flow("UDP", "10.0.0.9", 5060), 86_400.0, 0.0)
     assert peers.overdue(86_399.0) == []
     assert peers.overdue(86_400.0) == [(quiet, "expired")]
-
-
-@given(st.text(max_size=40), st.text(max_size=40), st.sampled_from(["", "116.5", "x"]))
-def test_rows_are_written_alike_whatever_they_hold(name: str, address: str, longitude: str) -> None:
-    """Invariant: the short way of writing a row gives the same bytes as the careful one."""
-    fields = {"Address": address, "Longitude": longitude, "Latitude": "31.5", "Model": "M"}
-    row = channel_row(CatalogItem("34150200001310000001", name, fields, {"PTZType": "1"}))
-    assert row.line() == line(*row)
